@@ -1,0 +1,44 @@
+/* cgroup.h - the container's cgroups: make, limit, enter, list, end, remove
+ *
+ * Paths come from rb_cgroup_dirs(); a directory is opened below its hierarchy's mount with
+ * RESOLVE_BENEATH|NO_SYMLINKS and used by descriptor.
+ */
+#ifndef RUNBOX_CGROUP_H
+#define RUNBOX_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "runbox/plan.h"
+
+struct rb_err;
+
+/** rb_cgroup_create() - make the directories, parents too (cpuset parents filled, subtree_control on v2).
+ *  A directory that exists must be empty of processes and not frozen. Return: 0 or reporting failure */
+int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
+		     struct rb_err *err);
+/** rb_cgroup_attach() - write @pid into cgroup.procs of each directory. */
+int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, struct rb_err *err);
+/** rb_cgroup_open() - O_DIRECTORY descriptor of one directory, for CLONE_INTO_CGROUP. */
+int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *err);
+/** rb_cgroup_limits() - write linux.resources but for devices. */
+int rb_cgroup_limits(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
+		     struct rb_err *err);
+/** rb_cgroup_device_rules() - v1 allow/deny files, v2 one BPF program; deny-all first, defaults added. */
+int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
+			   struct rb_err *err);
+/**
+ * rb_cgroup_pids() - processes below a cgroup directory, nested ones too
+ * @abs_path: "/sys/fs/cgroup/memory/runbox/ID"
+ * @ret: malloc'd; Return: 0 (none when the directory is gone) or -errno
+ */
+int rb_cgroup_pids(const char *abs_path, pid_t **ret, size_t *ret_n);
+/** rb_cgroup_kill() - end every process below: cgroup.kill, else pidfds, thawing it if frozen; waits up to
+ *  @timeout_ms by events. Return: 0, or -ETIMEDOUT reporting pid, state and wchan of one that will not die */
+int rb_cgroup_kill(const char *abs_path, int signum, unsigned timeout_ms, struct rb_err *err);
+/** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody needs.
+ *  "Already gone" is success. */
+int rb_cgroup_remove(const char *abs_path, const char *mount, struct rb_err *err);
+
+#endif

@@ -1,0 +1,117 @@
+/* exec.h - runs a plan, undoes it
+ *
+ * The host side walks the plan in the runtime's process, the child side in the container's first
+ * process. What outlives the child is recorded (callback) before it is done; undo works from the
+ * record alone, so that `delete`, another process, uses the same code.
+ */
+#ifndef RUNBOX_EXEC_H
+#define RUNBOX_EXEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runbox/plan.h"
+
+struct rb_err;
+
+/** How the executor records; state/ implements it. Each returns 0 or a reporting failure. */
+struct rb_recorder {
+	void *ctx;
+	/* a journal line "kind\targ\targ" (fields escaped), durable before the step is applied */
+	int (*note)(void *ctx, const char *line, struct rb_err *err);
+	/* RECORD: the state directory; called once, first */
+	int (*begin)(void *ctx, struct rb_err *err);
+	/* the child exists: @pid as the host sees it; before the child passes its first barrier */
+	int (*child)(void *ctx, pid_t pid, struct rb_err *err);
+	/* CREATED: state.json says created */
+	int (*created)(void *ctx, struct rb_err *err);
+};
+
+/** What one run shares between its steps. Filled by cmd/ or state/, zero and -1 where not used. */
+struct rb_run {
+	const struct rb_plan *plan;
+	const char *id;
+	const char *bundle;         /* absolute */
+	int bundle_fd;              /* O_PATH directory */
+	int state_fd;               /* the container's state directory, O_PATH directory */
+	const struct rb_recorder *rec;
+	unsigned side;
+	/* asked for on the command line */
+	int console_sock;           /* connected console socket, -1: the master goes to the host side */
+	unsigned preserve_fds;      /* 3.. that stay open, LISTEN_FDS included */
+	unsigned listen_fds;
+	struct rb_strv extra_env;   /* put over process.env: LISTEN_FDS, NOTIFY_SOCKET */
+	bool foreground;            /* `run` without --detach: container shares stdio */
+	bool die_with_parent;
+	/* made on the way */
+	pid_t pid;
+	int pidfd;
+	int sync;                   /* SOCK_SEQPACKET to the other side */
+	int proc_fd;                /* a procfs of our own that no container can replace, O_PATH */
+	int root_tree;              /* OPEN_ROOT: detached tree */
+	int root_fd;                /* child: root of the container's tree once attached */
+	int *sources;               /* OPEN_SOURCE: one a mount, -1 if not opened */
+	int gate;                   /* listening socket of the gate, bound in the state directory */
+	int master;                 /* pty master that came back to the host side, -1 */
+	int program;                /* child: not used after FIND but for the path */
+	char *program_path;         /* child: what FIND found */
+	struct rb_step_time *times; /* shared mapping, one a step */
+	uint64_t t0_ns;
+	void *child_priv;           /* of exec/ alone */
+};
+
+/** rb_run_init() - all descriptors -1. rb_run_done() - close and free what the run owns. */
+void rb_run_init(struct rb_run *run);
+void rb_run_done(struct rb_run *run);
+
+/**
+ * rb_exec_create() - carry out the plan up to the gate
+ * On failure all that was done has been undone from the journal lines (the state directory too),
+ * poststop hooks have run if a hook failed (runtime.md "Lifecycle"), and the child is gone.
+ * On success run->pid waits at the gate.
+ */
+int rb_exec_create(struct rb_run *run, struct rb_err *err);
+
+/**
+ * rb_exec_start() - open the gate of a created container
+ * @state_fd: its state directory
+ * Returns when the program has been executed; a failing startContainer hook or exec is reported
+ * with the child's own words.
+ */
+int rb_exec_start(int state_fd, struct rb_err *err);
+
+/** rb_exec_gate_probe() - is a process still waiting behind the gate? Return: 1 yes, 0 no, -errno */
+int rb_exec_gate_probe(int state_fd);
+
+/**
+ * rb_exec_undo() - undo one journal line
+ * Accepts "already gone" and "never happened". Lines of kinds without undo are ignored.
+ */
+int rb_exec_undo(const char *line, struct rb_err *err);
+
+/** rb_hooks_run() - hooks of one kind in the runtime's namespaces, in order, state JSON on stdin
+ *  @stop_on_failure: createRuntime and friends; poststart and poststop go on with a warning */
+int rb_hooks_run(const struct rb_spec *spec, enum rb_hook_kind kind, const char *state_json,
+		 bool stop_on_failure, struct rb_err *err);
+
+/** rb_state_json() - the state of runtime.md "State", compact, slashes unescaped, for hooks. */
+void rb_state_json(const struct rb_spec *spec, const char *id, const char *status, pid_t pid,
+		   const char *bundle, struct rb_buf *out);
+
+/**
+ * rb_self_protect() - make this process run from an executable that the container cannot write to
+ * First thing of the verbs that run code in a container: re-executes @argv from a read-only detached
+ * mount of /proc/self/exe (a sealed memfd where that is not allowed). Returns 0 in the new image.
+ * Source: THREATS CVE-2019-5736.
+ */
+int rb_self_protect(char **argv, struct rb_err *err);
+
+/* --- faults, for the tests of undo (src/README.md "Faults") --- */
+
+/** rb_fault() - RUNBOX_FAULT="fail:create:7" makes step 7 of create fail; "kill-before:" and "kill-after:"
+ *  kill this process there. Return: 0, or -ECANCELED with @err filled */
+int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err);
+
+#endif

@@ -1,0 +1,296 @@
+/* str.c - arena, growing text, strict number parsing
+ *
+ * Out of memory ends the process: see str.h.
+ */
+#include "runbox/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Small enough that a typical config.json fits in a few, large enough that malloc is rare. */
+#define ARENA_BLOCK 16384
+
+struct rb_arena_block {
+	struct rb_arena_block *next;
+	size_t used, size;
+	_Alignas(max_align_t) char data[];
+};
+
+static void die_no_memory(void)
+{
+	fputs("runbox: out of memory\n", stderr);
+	abort();
+}
+
+void *rb_xmalloc(size_t size)
+{
+	void *p = malloc(size ? size : 1);
+
+	if (!p)
+		die_no_memory();
+	return p;
+}
+
+char *rb_xstrdup(const char *s)
+{
+	size_t len = strlen(s) + 1;
+
+	return memcpy(rb_xmalloc(len), s, len);
+}
+
+void *rb_arena_alloc(struct rb_arena *a, size_t size)
+{
+	struct rb_arena_block *b = a->top;
+	const size_t align = _Alignof(max_align_t);
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		die_no_memory();
+	size = (size + align - 1) & ~(align - 1);
+	if (!b || b->size - b->used < size) {
+		size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+
+		b = calloc(1, sizeof(*b) + room);
+		if (!b)
+			die_no_memory();
+		b->size = room;
+		b->next = a->top;
+		a->top = b;
+	}
+	p = b->data + b->used;
+	b->used += size;
+	return p;
+}
+
+char *rb_arena_strndup(struct rb_arena *a, const char *s, size_t len)
+{
+	char *p = rb_arena_alloc(a, len + 1);
+
+	if (len)
+		memcpy(p, s, len);
+	return p;
+}
+
+char *rb_arena_strdup(struct rb_arena *a, const char *s)
+{
+	return rb_arena_strndup(a, s, strlen(s));
+}
+
+char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die_no_memory();
+	p = rb_arena_alloc(a, (size_t)n + 1);
+	(void)vsnprintf(p, (size_t)n + 1, fmt, again); /* the length was just measured */
+	va_end(again);
+	return p;
+}
+
+void rb_arena_done(struct rb_arena *a)
+{
+	while (a->top) {
+		struct rb_arena_block *b = a->top;
+
+		a->top = b->next;
+		free(b);
+	}
+}
+
+static void buf_room(struct rb_buf *b, size_t more)
+{
+	size_t need = b->len + more + 1;
+
+	if (need <= b->cap)
+		return;
+	b->cap = need > 2 * b->cap ? need : 2 * b->cap;
+	b->data = realloc(b->data, b->cap);
+	if (!b->data)
+		die_no_memory();
+}
+
+void rb_buf_addn(struct rb_buf *b, const char *text, size_t len)
+{
+	buf_room(b, len);
+	if (len)
+		memcpy(b->data + b->len, text, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+void rb_buf_add(struct rb_buf *b, const char *text)
+{
+	rb_buf_addn(b, text, strlen(text));
+}
+
+void rb_buf_printf(struct rb_buf *b, const char *fmt, ...)
+{
+	va_list ap, again;
+	int n;
+
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		die_no_memory();
+	buf_room(b, (size_t)n);
+	(void)vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again); /* measured above */
+	va_end(again);
+	b->len += (size_t)n;
+}
+
+/* Length of the valid UTF-8 sequence at s (RFC 3629), 0 if it is not one. */
+static size_t utf8_len(const unsigned char *s)
+{
+	static const struct { unsigned char mask, lead; size_t len; unsigned min; } forms[] = {
+		{ 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 },
+	};
+
+	if (s[0] < 0x80)
+		return 1;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		unsigned code;
+
+		if ((s[0] & forms[i].mask) != forms[i].lead)
+			continue;
+		code = s[0] & (unsigned char)~forms[i].mask;
+		for (size_t k = 1; k < forms[i].len; k++) {
+			if ((s[k] & 0xc0) != 0x80)
+				return 0;
+			code = code << 6 | (s[k] & 0x3f);
+		}
+		if (code < forms[i].min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+			return 0;
+		return forms[i].len;
+	}
+	return 0;
+}
+
+void rb_buf_json(struct rb_buf *b, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (!text) {
+		rb_buf_add(b, "null");
+		return;
+	}
+	rb_buf_add(b, "\"");
+	while (*s) {
+		size_t len = utf8_len(s);
+
+		if (len == 0) {
+			rb_buf_add(b, "\xef\xbf\xbd"); /* U+FFFD */
+			len = 1;
+		} else if (*s == '"' || *s == '\\') {
+			rb_buf_printf(b, "\\%c", *s);
+		} else if (*s == '\n') {
+			rb_buf_add(b, "\\n");
+		} else if (*s == '\t') {
+			rb_buf_add(b, "\\t");
+		} else if (*s < 0x20 || *s == 0x7f) {
+			rb_buf_printf(b, "\\u%04x", *s);
+		} else {
+			rb_buf_addn(b, (const char *)s, len);
+		}
+		s += len;
+	}
+	rb_buf_add(b, "\"");
+}
+
+void rb_buf_escaped(struct rb_buf *b, const char *text, char quote)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	buf_room(b, 0);
+	b->data[b->len] = '\0';
+	while (*s) {
+		size_t len = utf8_len(s);
+		/* C1 controls are two bytes in UTF-8 and act on a terminal too */
+		bool c1 = len == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+
+		if (len == 0 || c1 || *s < 0x20 || *s == 0x7f) {
+			rb_buf_printf(b, "\\x%02x", *s);
+			if (c1)
+				rb_buf_printf(b, "\\x%02x", s[1]);
+			else
+				len = 1;
+		} else if (*s == '\\' || (quote && *s == (unsigned char)quote)) {
+			rb_buf_printf(b, "\\%c", *s);
+		} else {
+			rb_buf_addn(b, (const char *)s, len);
+		}
+		s += len;
+	}
+}
+
+void rb_buf_done(struct rb_buf *b)
+{
+	free(b->data);
+	*b = (struct rb_buf){ 0 };
+}
+
+int rb_parse_u64(const char *s, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (!*s)
+		return -EINVAL;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			return -ERANGE;
+	}
+	*ret = v;
+	return 0;
+}
+
+int rb_parse_i64(const char *s, int64_t *ret)
+{
+	bool negative = *s == '-';
+	uint64_t v;
+	int r = rb_parse_u64(s + negative, &v);
+
+	if (r < 0)
+		return r;
+	if (v > (uint64_t)INT64_MAX + negative)
+		return -ERANGE;
+	*ret = negative ? (int64_t)(~v + 1) : (int64_t)v;
+	return 0;
+}
+
+int rb_parse_u32(const char *s, uint32_t *ret)
+{
+	uint64_t v;
+	int r = rb_parse_u64(s, &v);
+
+	if (r < 0)
+		return r;
+	if (v > UINT32_MAX)
+		return -ERANGE;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+bool rb_streq(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+bool rb_startswith(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}

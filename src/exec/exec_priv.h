@@ -1,0 +1,128 @@
+/* exec_priv.h - what the files of exec/ share: the row of ops, the run's child side, paths in the root
+ *
+ * Each kind of steps.def has one row in exec/steps.c; the functions are named rb_step_<kind>().
+ */
+#ifndef RUNBOX_EXEC_PRIV_H
+#define RUNBOX_EXEC_PRIV_H
+
+#include "runbox/err.h"
+#include "runbox/exec.h"
+#include "runbox/fd.h"
+#include "runbox/plan.h"
+
+struct rb_step_ops {
+	int (*apply)(struct rb_run *run, const struct rb_step *step, struct rb_err *err);
+	/* the journal line: kind and arguments, tab-separated, written before apply; NULL: nothing to undo */
+	void (*record)(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line);
+	/* from the record alone: argv[0] is the kind's name; "already gone" is success */
+	int (*undo)(char **argv, size_t argc, struct rb_err *err);
+	/* rows {kind, errno} whose errno misleads: a hint each, ended by a zero errno; NULL for none */
+	const struct rb_step_hint *hints;
+};
+struct rb_step_hint { int errnum; const char *hint; };
+
+extern const struct rb_step_ops rb_step_ops[RB_STEP_COUNT];
+
+/* host side, before the child (host.c, cgroup*.c, open.c, clone.c, idmap.c) */
+int rb_step_record(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_cgroup(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_limits(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_device_rules(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_open_root(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_open_source(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_clone(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_idmap(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_attach(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_oom_score(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_pid_file(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_created(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_barrier(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_hook(struct rb_run *, const struct rb_step *, struct rb_err *);
+
+/* child side */
+int rb_step_become_root(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_cgroup_ns(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_time_offsets(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_loopback(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_propagation(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_rootfs(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_mount(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_device(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_symlink(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_console(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_readonly(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_mask(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_pivot(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_chroot(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_sysctl(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_hostname(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_domainname(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_root_readonly(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_keyring(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_scheduler(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_io_priority(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_affinity(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_mem_policy(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_rlimits(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_personality(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_label(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_user(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_caps(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_no_new_privs(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_cwd(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_find(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_gate(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_seccomp(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_exec(struct rb_run *, const struct rb_step *, struct rb_err *);
+
+/* --- root.c: paths in the rootfs. No string path inside the rootfs is used twice. --- */
+
+/**
+ * rb_root_open() - open a path below the container's root: openat2(RESOLVE_IN_ROOT|NO_MAGICLINKS), or a walk
+ * component by component with O_NOFOLLOW where the kernel has no openat2
+ * @flags: open(2) flags; O_CLOEXEC is added. Return: 0 or -errno
+ */
+int rb_root_open(int root_fd, const char *path, int flags, int *ret_fd);
+
+/**
+ * rb_root_make() - open a path below the root O_PATH, making what is missing: directories 0755, and the last
+ * component a directory or an empty file
+ * A dangling symlink is resolved inside the root and its target made. @nofollow: the last component is
+ * taken as it is (opened O_NOFOLLOW).
+ * Return: 0 or -errno
+ */
+int rb_root_make(int root_fd, const char *path, bool dir, bool nofollow, int *ret_fd);
+
+/** rb_root_parent() - directory of @path below the root (made when missing) and its last component. */
+int rb_root_parent(int root_fd, const char *path, int *ret_dir_fd, const char **ret_base);
+
+/** rb_mount_is() - is @fd on a file system with this magic number (statfs(2))? */
+bool rb_mount_is(int fd, long magic);
+
+/** rb_child_mask_tree() - one detached, read-only, empty tmpfs for masked directories, made once */
+
+/* --- sync.c: the socket between the sides --- */
+/** rb_sync_signal()/rb_sync_wait() - one token; wait returns the other side's failure when it sent one,
+ *  -EPIPE ("the container's first process ended") when it is gone. Warnings are logged on the way. */
+int rb_sync_signal(int sock, unsigned token, struct rb_err *err);
+int rb_sync_wait(int sock, unsigned token, struct rb_err *err);
+/** rb_sync_fail() - tell the other side; never fails loudly. */
+void rb_sync_fail(int sock, const struct rb_err *err);
+void rb_sync_warn(int sock, const char *text);
+/** rb_sync_fd() - the child hands a descriptor (pty master) to the host side; received into run->master */
+int rb_sync_send_fd(int sock, int fd, struct rb_err *err);
+
+/** rb_hooks_exec_one() - run one hook in the current namespaces. before_exec (may be NULL) runs in the
+ *  forked child just before execve, with @arg. */
+int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook, const char *state_json,
+		     int (*before_exec)(void *arg), void *arg, struct rb_err *err);
+
+/** rb_caps_apply() - capset(2) and ambient set to exactly these; bounding was dropped before. Plain. */
+int rb_caps_apply(const struct rb_caps *sets);
+
+/** rb_child_main() - the container's first process: walk the child's rows, never returns */
+void rb_child_main(struct rb_run *run) __attribute__((noreturn));
+
+/* raw calls that this C library does not wrap (syscalls.c); each returns as the call does, errno set.
+ * RUNBOX_NO_SYSCALLS is not consulted: old kernels are simulated by a seccomp filter from outside. */
+#endif
