@@ -27,7 +27,8 @@ void rb_log_error(const struct rb_err *err);
 void rb_log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** rb_log_debug() - on stderr when RUNBOX_DEBUG names the area or --debug is set; in the log at level DEBUG. */
 void rb_log_debug(enum rb_debug area, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** rb_log_quiet() - send nothing to stderr from now on (used in the child, which reports by its socket). */
-void rb_log_forward(int sock);
+/** rb_log_forward() - hand warnings to @send_text instead of stderr and log: the child's way to the host
+ *  side. @sock -1: back to stderr, without the log file. */
+void rb_log_forward(int sock, void (*send_text)(int sock, const char *text));
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "runbox/host.h"
+#include "runbox/names.h"
 #include "runbox/spec.h"
 
 struct rb_err;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@ static struct {
 	bool syslog;
 	enum rb_log_level level;
 	int forward;      /* the child's socket to the host side, -1: stderr */
+	void (*forward_text)(int sock, const char *text);
 	int debug;        /* enum rb_debug bits, -1: not read from the environment yet */
 } out = { .fd = -1, .forward = -1, .debug = -1 };
 
@@ -54,9 +54,10 @@ int rb_log_open(const char *path, bool json, enum rb_log_level level, struct rb_
 	return 0;
 }
 
-void rb_log_forward(int sock)
+void rb_log_forward(int sock, void (*send_text)(int sock, const char *text))
 {
 	out.forward = sock;
+	out.forward_text = send_text;
 	out.fd = -1; /* the descriptor itself is closed with all the others */
 }
 
@@ -115,7 +116,7 @@ void rb_log_error(const struct rb_err *err)
 
 void rb_log_warn(const char *fmt, ...)
 {
-	char raw[512];
+	char raw[480];
 	rb_autobuf text = { 0 };
 	va_list ap;
 
@@ -123,7 +124,7 @@ void rb_log_warn(const char *fmt, ...)
 	(void)vsnprintf(raw, sizeof(raw), fmt, ap); /* cut is fine */
 	va_end(ap);
 	if (out.forward >= 0) {
-		(void)send(out.forward, raw, strlen(raw), MSG_NOSIGNAL | MSG_DONTWAIT);
+		out.forward_text(out.forward, raw);
 		return;
 	}
 	rb_buf_escaped(&text, raw, 0);

@@ -99,20 +99,22 @@ int rb_root_parent(int root_fd, const char *path, int *ret_dir_fd, const char **
 /** rb_mount_is() - is @fd on a file system with this magic number (statfs(2))? */
 bool rb_mount_is(int fd, long magic);
 
-/** rb_child_mask_tree() - one detached, read-only, empty tmpfs for masked directories, made once */
-
 /* --- sync.c: the socket between the sides --- */
-/** rb_sync_signal()/rb_sync_wait() - one token; wait returns the other side's failure when it sent one,
- *  -EPIPE ("the container's first process ended") when it is gone. Warnings are logged on the way. */
-int rb_sync_signal(int sock, unsigned token, struct rb_err *err);
-int rb_sync_wait(int sock, unsigned token, struct rb_err *err);
-/** rb_sync_fail() - tell the other side; never fails loudly. */
-void rb_sync_fail(int sock, const struct rb_err *err);
-void rb_sync_warn(int sock, const char *text);
-/** rb_sync_fd() - the child hands a descriptor (pty master) to the host side; received into run->master */
+/** rb_sync_signal() - one token to the other side, and the pid as the host sees it */
+int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
+/** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master on the way.
+ *  Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
+int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
+/** rb_sync_drain() - read to the end of the stream. Return: 0 at the end, or the failure that came */
+int rb_sync_drain(int sock, struct rb_err *err);
+/** rb_sync_fail() - tell the other side; says nothing when it is gone. */
+void rb_sync_fail(int sock, const struct rb_err *failure);
+/** rb_sync_send_fd() - the child hands the pty master to the host side: run->master there. */
 int rb_sync_send_fd(int sock, int fd, struct rb_err *err);
+/** rb_sync_warn() - for rb_log_forward(): the child's rb_log_warn() comes out at the host side. */
+void rb_sync_warn(int sock, const char *text);
 
-/** rb_hooks_exec_one() - run one hook in the current namespaces. before_exec (may be NULL) runs in the
+/** rb_hook_exec_one() - run one hook in the current namespaces. before_exec (may be NULL) runs in the
  *  forked child just before execve, with @arg. */
 int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook, const char *state_json,
 		     int (*before_exec)(void *arg), void *arg, struct rb_err *err);
@@ -122,6 +124,11 @@ int rb_caps_apply(const struct rb_caps *sets);
 
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
+
+/** rb_fault_target() - who is killed by RUNBOX_FAULT=kill-*: the process of this pidfd. Not set: this one. */
+void rb_fault_target(int pidfd);
+/** rb_fault_wanted() - is RUNBOX_FAULT set? */
+bool rb_fault_wanted(void);
 
 /* raw calls that this C library does not wrap (syscalls.c); each returns as the call does, errno set.
  * RUNBOX_NO_SYSCALLS is not consulted: old kernels are simulated by a seccomp filter from outside. */

@@ -1,0 +1,33 @@
+/* proc.h - a process is a pid and its start time, because pids are reused
+ *
+ * Start time: field 22 of /proc/PID/stat, clock ticks since boot (proc(5)).
+ */
+#ifndef RUNBOX_PROC_H
+#define RUNBOX_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * rb_proc_stat() - state letter and start time of a process
+ * @ret_state: 'R', 'S', 'Z' ..., may be NULL
+ * Return: 0, -ESRCH when there is no such process, or -errno
+ */
+int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time);
+
+/**
+ * rb_proc_open() - pidfd of the process that is @pid and began at @start_time
+ * The start time is read after the pidfd is open, so the descriptor is of that very process.
+ * Return: 0; -ESRCH when it is gone (a zombie counts as there); or -errno
+ */
+int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
+
+/** rb_proc_alive() - is that process there and not a zombie? */
+bool rb_proc_alive(pid_t pid, uint64_t start_time);
+
+/** rb_pidfd_wait() - wait until the process of @pidfd has ended. @timeout_ms -1: for ever.
+ *  Return: 0, -ETIMEDOUT or -errno */
+int rb_pidfd_wait(int pidfd, int timeout_ms);
+
+#endif

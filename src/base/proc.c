@@ -1,0 +1,100 @@
+/* proc.c - a process is a pid and its start time */
+#include "runbox/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runbox/fd.h"
+
+int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time)
+{
+	char path[32], text[1024];
+	rb_autofd fd = -1;
+	const char *p;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	p = strrchr(text, ')'); /* the name may hold anything, ")" too */
+	if (!p || p[1] != ' ')
+		return -EPROTO;
+	p += 2;
+	if (ret_state)
+		*ret_state = *p;
+	for (int field = 3; field < 22; field++) {
+		p = strchr(p, ' ');
+		if (!p)
+			return -EPROTO;
+		p++;
+	}
+	*ret_start_time = strtoull(p, NULL, 10);
+	return 0;
+}
+
+int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
+{
+	rb_autofd fd = -1;
+	uint64_t now;
+	int r;
+
+	if (pid <= 0)
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return -errno;
+	r = rb_proc_stat(pid, NULL, &now);
+	if (r < 0)
+		return r;
+	if (now != start_time)
+		return -ESRCH;
+	*ret_pidfd = rb_take_fd(&fd);
+	return 0;
+}
+
+bool rb_proc_alive(pid_t pid, uint64_t start_time)
+{
+	uint64_t now;
+	char state;
+
+	return pid > 0 && rb_proc_stat(pid, &state, &now) == 0 && now == start_time &&
+	       state != 'Z' && state != 'X';
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int rb_pidfd_wait(int pidfd, int timeout_ms)
+{
+	int64_t end = now_ms() + timeout_ms;
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+	for (;;) {
+		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+		int n = poll(&p, 1, timeout_ms < 0 ? -1 : left > 0 ? (int)left : 0);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}

@@ -1,0 +1,152 @@
+/* sync.c - the socket between host side and child side
+ *
+ * SOCK_SEQPACKET, so that a message is whole or not there, and the end of a side is seen as the end of
+ * the stream. A message is one letter and its body: T token and pid, E failure, W warning, F descriptor.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "exec/exec_priv.h"
+#include "runbox/log.h"
+
+struct message {
+	char letter;
+	union {
+		struct { unsigned token; pid_t pid; } t;
+		struct rb_err err;
+		char text[512];
+	} u;
+};
+
+static int send_message(int sock, const struct message *m, size_t body, struct rb_err *err)
+{
+	size_t len = offsetof(struct message, u) + body;
+
+	while (send(sock, m, len, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return rb_fail_sys(err, errno, "the other side of the plan is gone");
+	return 0;
+}
+
+int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
+{
+	struct message m = { .letter = 'T', .u.t = { .token = token, .pid = run->pid } };
+
+	return send_message(run->sync, &m, sizeof(m.u.t), err);
+}
+
+void rb_sync_fail(int sock, const struct rb_err *failure)
+{
+	struct message m = { .letter = 'E', .u.err = *failure };
+
+	(void)send_message(sock, &m, sizeof(m.u.err), NULL); /* nobody is left to tell */
+}
+
+void rb_sync_warn(int sock, const char *text)
+{
+	struct message m = { .letter = 'W' };
+	size_t len = strnlen(text, sizeof(m.u.text) - 1);
+
+	memcpy(m.u.text, text, len);
+	(void)send_message(sock, &m, len + 1, NULL); /* a warning nobody hears stops nothing */
+}
+
+int rb_sync_send_fd(int sock, int fd, struct rb_err *err)
+{
+	int r = rb_send_fd(sock, "F", 1, fd);
+
+	return r < 0 ? rb_fail_sys(err, -r, "send the terminal to the host side") : 0;
+}
+
+/* One message, and the descriptor that came with it (-1: none). Return: 1, 0 at the end, or -errno */
+static int receive(int sock, struct message *m, int *fd)
+{
+	union { struct cmsghdr hdr; char space[CMSG_SPACE(sizeof(int))]; } control;
+	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	memset(m, 0, sizeof(*m));
+	*fd = -1;
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(int));
+	return n > 0;
+}
+
+/* What every receiver does with a message; 1 when it was a token. */
+static int handle(const struct message *m, int *fd, int *master, struct rb_err *err)
+{
+	switch (m->letter) {
+	case 'T':
+		return 1;
+	case 'E':
+		if (err->kind == RB_ERR_NONE)
+			*err = m->u.err;
+		return err->errnum > 0 ? -err->errnum : -EINVAL;
+	case 'W':
+		rb_log_warn("%.*s", (int)sizeof(m->u.text) - 1, m->u.text);
+		return 0;
+	case 'F':
+		if (master && *fd >= 0) {
+			rb_closep(master);
+			*master = rb_take_fd(fd);
+		}
+		return 0;
+	default:
+		return rb_fail(err, RB_ERR_SYS, "unknown message '%c' between the sides", m->letter);
+	}
+}
+
+int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
+{
+	struct message m;
+
+	for (;;) {
+		rb_autofd fd = -1;
+		int r = receive(run->sync, &m, &fd);
+
+		if (r < 0)
+			return rb_fail_sys(err, -r, "wait for the other side of the plan");
+		if (r == 0)
+			return rb_fail_sys(err, EPIPE, "%s ended unexpectedly",
+					   run->side == RB_SIDE_HOST ? "the container's first process"
+								     : "the runtime");
+		r = handle(&m, &fd, &run->master, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		if (m.u.t.token != token)
+			return rb_fail(err, RB_ERR_SYS, "the sides disagree: step %u instead of %u",
+				       m.u.t.token + 1, token + 1);
+		if (run->side == RB_SIDE_CHILD)
+			run->pid = m.u.t.pid;
+		return 0;
+	}
+}
+
+int rb_sync_drain(int sock, struct rb_err *err)
+{
+	struct message m;
+
+	for (;;) {
+		rb_autofd fd = -1;
+		int r = receive(sock, &m, &fd);
+
+		if (r <= 0)
+			return r < 0 ? rb_fail_sys(err, -r, "wait for the container's process") : 0;
+		r = handle(&m, &fd, NULL, err);
+		if (r < 0)
+			return r;
+	}
+}
