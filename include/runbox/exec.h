@@ -27,6 +27,8 @@ struct rb_recorder {
 	int (*child)(void *ctx, pid_t pid, struct rb_err *err);
 	/* CREATED: state.json says created */
 	int (*created)(void *ctx, struct rb_err *err);
+	/* after a failed create has been undone: remove the state directory; may be NULL */
+	void (*end)(void *ctx);
 };
 
 /** What one run shares between its steps. Filled by cmd/ or state/, zero and -1 where not used. */
@@ -59,7 +61,13 @@ struct rb_run {
 	char *program_path;         /* child: what FIND found */
 	struct rb_step_time *times; /* shared mapping, one a step */
 	uint64_t t0_ns;
-	void *child_priv;           /* of exec/ alone */
+	/* of exec/ alone */
+	int host_sync;              /* the host side's end while the child is being cloned */
+	bool entered;               /* the child has prepared itself */
+	bool hook_failed;
+	struct rb_buf records;      /* what was noted so far, a line each */
+	struct rb_buf seccomp_bpf;  /* the compiled filter: an array of struct sock_filter */
+	int seccomp_sock;           /* connected to listenerPath, -1 */
 };
 
 /** rb_run_init() - all descriptors -1. rb_run_done() - close and free what the run owns. */

@@ -1,6 +1,10 @@
 /* state.h - files under /run: what was done, which verb is legal when
  *
- * <root>/<id>/{state.json,journal,lock,config.json,gate,times}; DESIGN "State on disk".
+ * <root>/<id>/{lock,journal,config.json,state.json,gate,times,notify/}; DESIGN "State on disk".
+ *
+ * A directory without state.json is a create at work (its lock is held) or one that died; the journal
+ * then says all that is known. state.json is written once, at created; the status is never stored but
+ * read off the process, so no file can be wrong about it.
  */
 #ifndef RUNBOX_STATE_H
 #define RUNBOX_STATE_H
@@ -11,11 +15,13 @@
 #include <sys/types.h>
 
 #include "runbox/exec.h"
+#include "runbox/plan.h"
 #include "runbox/str.h"
 
 struct rb_err;
 
 enum rb_status { RB_CREATING, RB_CREATED, RB_RUNNING, RB_PAUSED, RB_STOPPED, RB_STATUS_COUNT };
+/** rb_status_name() - "created", as runtime.md "State" spells it */
 const char *rb_status_name(enum rb_status status);
 
 enum rb_verb {
@@ -23,25 +29,153 @@ enum rb_verb {
 	RB_VERB_PAUSE, RB_VERB_RESUME, RB_VERB_UPDATE, RB_VERB_EVENTS, RB_VERB_COUNT,
 };
 
-/** state.json as read. Strings are in the arena. */
+/** What a create was asked beside config.json; enough to compile the same plan again. */
+struct rb_create_opts {
+	bool no_pivot, no_new_keyring, cgroups_disabled, has_console_socket, detached;
+	unsigned preserve_fds;
+	const char *pid_file, *notify_dir; /* NULL for none */
+};
+
+/** What is known of a container: from state.json, or from the journal of a create that died. */
 struct rb_state {
 	struct rb_arena arena;
 	const char *oci_version, *id, *bundle, *rootfs, *owner, *created; /* created: RFC 3339, nanoseconds */
-	enum rb_status recorded;     /* what the file says */
+	bool complete;               /* state.json was there: create came to its end */
 	pid_t pid;                   /* 0 when there is none */
 	uint64_t start_time;         /* field 22 of /proc/PID/stat, clock ticks since boot */
 	struct rb_kvs annotations;
 	struct rb_strv cgroups;      /* absolute paths of the container's cgroup directories */
-	struct rb_strv cgroup_mounts; /* the mount of each */
 	bool own_pidns;
+	bool has_poststart, has_poststop; /* config.json has such hooks: worth decoding it again */
 	uint32_t uid;                /* who made it */
 };
 
-/** An opened container: the directory, and the lock when asked for. */
+/* --- store.c: the directory of a container --- */
+
+/** An opened container. */
 struct rb_store {
 	const char *root;            /* absolute path of the state root */
 	const char *id;
-	int root_fd, dir_fd, lock_fd;
+	int root_fd, dir_fd, lock_fd; /* -1 when not open; lock_fd -1 when not locked */
 };
+#define RB_STORE_NONE { .root_fd = -1, .dir_fd = -1, .lock_fd = -1 }
+
+/**
+ * rb_store_root() - the absolute path of the state root
+ * @option: of --root, or NULL: /run/runbox for root, else $XDG_RUNTIME_DIR/runbox
+ */
+int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root, struct rb_err *err);
+
+/** rb_id_check() - is it a name we take? [A-Za-z0-9_+.-]+, not "." or "..", fits a file name */
+int rb_id_check(const char *id, struct rb_err *err);
+
+/** rb_store_create() - a new, locked directory; "container with given ID already exists" if it is taken */
+int rb_store_create(struct rb_store *store, const char *root, const char *id, struct rb_err *err);
+
+enum rb_store_lock { RB_LOCK_NONE, RB_LOCK_WAIT };
+/** rb_store_open() - an existing one. Return: 0; -ENOENT with "container ID does not exist"; -errno */
+int rb_store_open(struct rb_store *store, const char *root, const char *id, enum rb_store_lock lock,
+		  struct rb_err *err);
+void rb_store_close(struct rb_store *store);
+#define rb_autostore __attribute__((cleanup(rb_store_close))) struct rb_store
+
+/** rb_store_unlock() - let other verbs at it, keep it open */
+void rb_store_unlock(struct rb_store *store);
+/** rb_store_is_locked() - does another process hold the lock? */
+bool rb_store_is_locked(const struct rb_store *store);
+
+/** rb_store_note() - append one line to the journal in one write; it is there before this returns */
+int rb_store_note(const struct rb_store *store, const char *line, struct rb_err *err);
+/** rb_store_journal() - its whole lines, in order; a torn last line is left out. None is no error. */
+int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret, struct rb_err *err);
+/** rb_store_has_line() - is there a line of that kind (its first field)? */
+bool rb_store_has_line(const struct rb_strv *journal, const char *kind);
+/** rb_journal_field() - add a field to a line: a tab, then the text with \, tab and newline escaped */
+void rb_journal_field(struct rb_buf *line, const char *text);
+/** rb_journal_split() - the fields of a line, unescaped, in the arena */
+void rb_journal_split(struct rb_arena *arena, const char *line, struct rb_strv *ret);
+
+/** rb_store_remove() - the directory and all that is in it; what tells a second try what to do goes last */
+int rb_store_remove(struct rb_store *store, struct rb_err *err);
+/** rb_store_list() - the ids below a root, sorted; a root that is not there has none */
+int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret, struct rb_err *err);
+
+/* --- state.c: what is known of a container --- */
+
+/** rb_state_load() - from state.json, else from the journal. @state: empty; rb_state_done() also after failure */
+int rb_state_load(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
+void rb_state_done(struct rb_state *state);
+#define rb_autostate __attribute__((cleanup(rb_state_done))) struct rb_state
+/** rb_state_text() - the text of state.json */
+void rb_state_text(const struct rb_state *state, struct rb_buf *out);
+/** rb_state_parse() - the text of state.json into @state, checked. Pure. */
+int rb_state_parse(const char *text, size_t len, struct rb_state *state, struct rb_err *err);
+/** rb_state_status() - the status as it is now: the process, the gate, the freezer are looked at */
+int rb_state_status(const struct rb_store *store, const struct rb_state *state, enum rb_status *ret,
+		    struct rb_err *err);
+/** rb_state_spec() - decode the config as it was frozen at create */
+int rb_state_spec(const struct rb_store *store, struct rb_spec *spec, struct rb_err *err);
+/** rb_state_create_opts() - what the create was asked; strings in the arena */
+int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena, struct rb_create_opts *ret,
+			 struct rb_err *err);
+
+/* --- lifecycle.c: verbs on a container that is there --- */
+
+/** rb_verb_check() - is @verb legal in @status? Fails with a line that names both. */
+int rb_verb_check(enum rb_verb verb, enum rb_status status, const char *id, struct rb_err *err);
+
+/** An opened container with all that is known of it. */
+struct rb_container {
+	struct rb_store store;
+	struct rb_state state;
+	enum rb_status status;
+};
+#define RB_CONTAINER_NONE { .store = RB_STORE_NONE }
+
+/** rb_container_open() - open, lock if asked for, load, look at the status */
+int rb_container_open(struct rb_container *c, const char *root, const char *id, enum rb_store_lock lock,
+		      struct rb_err *err);
+void rb_container_close(struct rb_container *c);
+#define rb_autocontainer __attribute__((cleanup(rb_container_close))) struct rb_container
+
+/**
+ * rb_container_start() - open the gate, run poststart hooks
+ * Locked. A failing startContainer or poststart hook ends and destroys the container, as runtime.md
+ * "Lifecycle" 7 and 9 want.
+ */
+int rb_container_start(struct rb_container *c, struct rb_err *err);
+
+/** rb_container_signal() - to init, or with @all (and for SIGKILL without an own pid namespace) to every process */
+int rb_container_signal(struct rb_container *c, int signum, bool all, struct rb_err *err);
+
+/** rb_container_kill() - SIGKILL to all of it, and wait until it is gone */
+int rb_container_kill(struct rb_container *c, struct rb_err *err);
+
+/** rb_container_destroy() - undo the journal, run poststop hooks, remove the directory. Locked and stopped. */
+int rb_container_destroy(struct rb_container *c, struct rb_err *err);
+
+/** rb_container_pids() - pids of its processes; malloc'd */
+int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, struct rb_err *err);
+
+/* --- recorder.c: how a create is recorded --- */
+
+/** The context of the recorder that exec/ is given. */
+struct rb_record {
+	struct rb_store store;
+	struct rb_run *run;              /* gets state_fd in begin */
+	const struct rb_spec *spec;
+	const char *root;                /* state root, absolute */
+	const char *rootfs;              /* absolute */
+	const char *config;              /* config.json as read */
+	size_t config_len;
+	const struct rb_create_opts *opts;
+	uint64_t start_time;
+	char created[48];                /* RFC 3339 */
+	bool begun;
+};
+/** rb_record_init() - @rec calls into @record, which the caller has filled */
+void rb_record_init(struct rb_record *record, struct rb_recorder *rec);
+/** rb_record_done() - close, unlock */
+void rb_record_done(struct rb_record *record);
 
 #endif

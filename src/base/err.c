@@ -24,7 +24,8 @@ static void mark_cut(char *buf, size_t size)
 	memcpy(buf + at, ellipsis, sizeof(ellipsis));
 }
 
-static void format_cut(char *buf, size_t size, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 3, 0)))
+format_cut(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(buf, size, fmt, ap);
 
@@ -45,7 +46,8 @@ static void copy_cut(char *buf, size_t size, const char *text)
 	mark_cut(buf, size);
 }
 
-static int fill(struct rb_err *err, enum rb_err_kind kind, int errnum, const char *fmt, va_list ap)
+static int __attribute__((format(printf, 4, 0)))
+fill(struct rb_err *err, enum rb_err_kind kind, int errnum, const char *fmt, va_list ap)
 {
 	int ret = errnum > 0 ? -errnum : -EINVAL;
 

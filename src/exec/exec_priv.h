@@ -28,6 +28,7 @@ int rb_step_record(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_cgroup(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_limits(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_device_rules(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_filter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_open_root(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_open_source(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_clone(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -74,6 +75,23 @@ int rb_step_find(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_gate(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_seccomp(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_exec(struct rb_run *, const struct rb_step *, struct rb_err *);
+
+/* records and undo of the kinds that have them */
+void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
+void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *);
+/** rb_record_begin/arg() - "name", then a tab and an argument, with tab, newline and backslash escaped */
+void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind);
+void rb_record_arg(struct rb_buf *line, const char *arg);
+/** rb_record_process() - tell the recorder that the child exists. */
+int rb_record_process(struct rb_run *run, struct rb_err *err);
+/** rb_err_add_hint() - the hint of the step's kind for this errno, if it has one */
+void rb_err_add_hint(const struct rb_step *step, struct rb_err *err);
+/** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
+uint64_t rb_now_ns(void);
+/** rb_ns_open() - open a namespace by path; it must be one of @type (CLONE_NEW*). */
+int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd, struct rb_err *err);
 
 /* --- root.c: paths in the rootfs. No string path inside the rootfs is used twice. --- */
 

@@ -1,0 +1,107 @@
+/* child.c - what the container's first process does between its rows: waiting and hiding
+ *
+ * It is non-dumpable from the moment on that host descriptors could be of use to somebody who traces it
+ * (THREATS CVE-2016-9962), dies with the runtime until the gate (PR_SET_PDEATHSIG, and the end of the
+ * sync socket where a change of credentials has cleared that), and holds no host descriptor at the gate.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "exec/exec_priv.h"
+#include "runbox/log.h"
+
+/* Before the first barrier: the runtime may have died since the clone; the barrier then sees the end. */
+static void enter(struct rb_run *run)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
+	rb_closep(&run->host_sync);
+	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable process hides
+	 * from its own user; in its new user namespace nobody hostile is yet */
+	if (!(run->plan->new_ns & CLONE_NEWUSER))
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	run->entered = true;
+}
+
+int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	unsigned token = (unsigned)(step - run->plan->steps);
+	int r;
+
+	if (run->side == RB_SIDE_CHILD && !run->entered)
+		enter(run);
+	if (step->u.barrier.from == run->side)
+		return rb_sync_signal(run, token, err);
+	r = rb_sync_wait(run, token, err);
+	if (run->side == RB_SIDE_CHILD)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the maps are written by now */
+	return r;
+}
+
+/* Close all but stdio, what the caller asked to pass on, and @keep1, @keep2 (-1: none). */
+static void close_others(const struct rb_run *run, int keep1, int keep2)
+{
+	unsigned from = 3 + run->listen_fds + run->preserve_fds;
+	int keep[2] = { keep1 < keep2 ? keep1 : keep2, keep1 < keep2 ? keep2 : keep1 };
+
+	for (int i = 0; i < 2; i++) {
+		if (keep[i] < 0 || (unsigned)keep[i] < from)
+			continue;
+		if ((unsigned)keep[i] > from)
+			(void)close_range(from, (unsigned)keep[i] - 1, 0);
+		from = (unsigned)keep[i] + 1;
+	}
+	(void)close_range(from, ~0u, 0);
+}
+
+/* Forget descriptors that close_others() has closed. */
+static void forget(struct rb_run *run)
+{
+	run->bundle_fd = run->state_fd = run->console_sock = run->pidfd = -1;
+	run->proc_fd = run->root_tree = run->root_fd = run->master = run->program = -1;
+	if (run->sources)
+		for (size_t i = 0; i < run->plan->spec->n_mounts; i++)
+			run->sources[i] = -1;
+}
+
+/* Wait for a `start` that sends its word; one that only looks (rb_exec_gate_probe()) is let go. */
+static int wait_for_start(int gate, struct rb_err *err)
+{
+	for (;;) {
+		rb_autofd conn = accept4(gate, NULL, NULL, SOCK_CLOEXEC);
+		char word;
+
+		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (conn < 0)
+			return rb_fail_sys(err, errno, "wait at the start gate");
+		if (recv(conn, &word, 1, 0) == 1 && word == 'S')
+			return rb_take_fd(&conn);
+	}
+}
+
+int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	int conn;
+
+	(void)step;
+	if (run->gate < 0)
+		return 0;
+	if (!run->die_with_parent)
+		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here on it lives on its own */
+	rb_log_forward(-1, NULL);
+	close_others(run, run->gate, run->seccomp_sock);
+	forget(run);
+	run->sync = -1;
+	conn = wait_for_start(run->gate, err);
+	if (conn < 0)
+		return conn;
+	run->sync = conn; /* failures from here on are start's to report */
+	rb_log_forward(run->sync, rb_sync_warn);
+	rb_closep(&run->gate);
+	return 0;
+}

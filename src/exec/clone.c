@@ -1,0 +1,248 @@
+/* clone.c - the container's first process: joins by path, then one clone3 with all new namespaces
+ *
+ * The process is always a child of this one. Without joins it is cloned directly. With joins a go-between
+ * enters the namespaces and clones with CLONE_PARENT, so that this process, which runs hooks and undo,
+ * stays where it is. Order of entry: a namespace that the host side has rights over is entered before the
+ * user namespace, the others after it, with the rights it grants (user_namespaces(7)); pid affects only
+ * children and comes last. Every namespace file is opened and checked before the first is entered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "exec/exec_priv.h"
+#include "runbox/cgroup.h"
+#include "runbox/proc.h"
+
+int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd, struct rb_err *err)
+{
+	/* O_NONBLOCK: the path may name a FIFO */
+	rb_autofd fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int got;
+
+	if (fd < 0)
+		return rb_fail_sys(err, errno, "open %s namespace %s", type_name, path);
+	got = ioctl(fd, NS_GET_NSTYPE);
+	if (got < 0)
+		return rb_fail(err, RB_ERR_CONFIG, "%s is not a namespace", path);
+	if ((unsigned long)got != type)
+		return rb_fail(err, RB_ERR_CONFIG, "%s is not a %s namespace", path, type_name);
+	*ret_fd = rb_take_fd(&fd);
+	return 0;
+}
+
+static int open_joins(const struct rb_step *step, int fds[RB_NS_COUNT], struct rb_err *err)
+{
+	for (size_t i = 0; i < step->u.clone.n_joins; i++) {
+		int r = rb_ns_open(step->u.clone.joins[i].path, step->u.clone.joins[i].flag,
+				   step->u.clone.joins[i].name, &fds[i], err);
+
+		if (r < 0) {
+			rb_err_at(err, step->u.clone.joins[i].at);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int join_one(const struct rb_step *step, size_t i, int fd, struct rb_err *err)
+{
+	if (setns(fd, (int)step->u.clone.joins[i].flag) == 0)
+		return 0;
+	(void)rb_fail_sys(err, errno, "enter %s namespace %s", step->u.clone.joins[i].name,
+			  step->u.clone.joins[i].path);
+	rb_err_at(err, step->u.clone.joins[i].at);
+	return -EPERM;
+}
+
+static bool is_own_user_ns(int fd)
+{
+	struct stat own, other;
+
+	return stat("/proc/self/ns/user", &own) == 0 && fstat(fd, &other) == 0 &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+static int join_all(const struct rb_step *step, int fds[RB_NS_COUNT], struct rb_err *err)
+{
+	const unsigned long user = CLONE_NEWUSER;
+	bool left[RB_NS_COUNT] = { false };
+
+	for (size_t i = 0; i < step->u.clone.n_joins; i++) {
+		unsigned long flag = step->u.clone.joins[i].flag;
+
+		if (flag != user)
+			left[i] = setns(fds[i], (int)flag) < 0;
+	}
+	for (size_t i = 0; i < step->u.clone.n_joins; i++)
+		/* setns(2): entering the user namespace one is in already is EINVAL */
+		if (step->u.clone.joins[i].flag == user && !is_own_user_ns(fds[i]) &&
+		    join_one(step, i, fds[i], err) < 0)
+			return -EPERM;
+	for (size_t i = 0; i < step->u.clone.n_joins; i++)
+		if (left[i] && join_one(step, i, fds[i], err) < 0)
+			return -EPERM;
+	return 0;
+}
+
+/* clone3(2), or clone(2) where the kernel or a filter does not have it. Return: as fork(2), or -errno */
+static pid_t clone_process(unsigned long flags, int cgroup_fd, bool *ret_in_cgroup)
+{
+	struct clone_args args = {
+		.flags = flags,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+	long pid;
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	*ret_in_cgroup = cgroup_fd >= 0;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0 && (errno == ENOSYS || (errno == E2BIG && cgroup_fd >= 0))) {
+		*ret_in_cgroup = false;
+		pid = syscall(SYS_clone, flags | (flags & CLONE_PARENT ? 0 : SIGCHLD), NULL, NULL, NULL, NULL);
+	}
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+/* What the go-between tells: the pid as this process sees it, or why there is none. */
+struct verdict {
+	pid_t pid;
+	bool in_cgroup;
+	struct rb_err err;
+};
+
+static void go_between(struct rb_run *run, const struct rb_step *step, int fds[RB_NS_COUNT], int cgroup_fd,
+		       int sock)
+{
+	struct verdict v = { 0 };
+
+	/* what it enters may be hostile: nothing of it may be read or traced from there */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (join_all(step, fds, &v.err) == 0) {
+		v.pid = clone_process(step->u.clone.flags | CLONE_PARENT, cgroup_fd, &v.in_cgroup);
+		if (v.pid == 0) {
+			for (size_t i = 0; i < step->u.clone.n_joins; i++)
+				rb_closep(&fds[i]);
+			rb_closep(&sock);
+			rb_child_main(run);
+		}
+		if (v.pid < 0)
+			(void)rb_fail_sys(&v.err, -v.pid, "clone the container's first process");
+	}
+	(void)send(sock, &v, sizeof(v), MSG_NOSIGNAL); /* nobody reads: then nobody needs it */
+	_exit(0);
+}
+
+static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgroup_fd, struct verdict *v,
+			struct rb_err *err)
+{
+	int fds[RB_NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	rb_autofd ours = -1, theirs = -1;
+	int pair[2], status, r;
+	pid_t middle;
+
+	r = open_joins(step, fds, err);
+	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		r = rb_fail_sys(err, errno, "make a socket pair");
+	if (r < 0)
+		goto out;
+	ours = pair[0];
+	theirs = pair[1];
+	middle = fork();
+	if (middle == 0) {
+		rb_closep(&ours);
+		go_between(run, step, fds, cgroup_fd, theirs);
+	}
+	if (middle < 0) {
+		r = rb_fail_sys(err, errno, "fork");
+		goto out;
+	}
+	rb_closep(&theirs);
+	if (recv(ours, v, sizeof(*v), 0) != sizeof(*v))
+		r = rb_fail(err, RB_ERR_SYS, "the process that enters the namespaces ended unexpectedly");
+	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
+		;
+	if (r == 0 && v->pid <= 0) {
+		*err = v->err;
+		r = -EINVAL;
+	}
+out:
+	for (size_t i = 0; i < step->u.clone.n_joins; i++)
+		rb_closep(&fds[i]);
+	return r;
+}
+
+static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd, struct verdict *v,
+			struct rb_err *err)
+{
+	v->pid = clone_process(step->u.clone.flags, cgroup_fd, &v->in_cgroup);
+	if (v->pid == 0)
+		rb_child_main(run);
+	if (v->pid < 0)
+		return rb_fail_sys(err, -v->pid, "clone the container's first process");
+	return 0;
+}
+
+/* The gate's socket is bound here because the child inherits it: after pivot_root it sees no /run. */
+static int make_gate(struct rb_run *run, struct rb_err *err)
+{
+	int r;
+
+	if (run->state_fd < 0)
+		return 0;
+	r = rb_unix_listen(run->state_fd, "gate", SOCK_SEQPACKET, &run->gate);
+	return r < 0 ? rb_fail_sys(err, -r, "make the start gate") : 0;
+}
+
+int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	rb_autofd cgroup_fd = -1, theirs = -1;
+	struct verdict v = { 0 };
+	int pair[2], r;
+
+	r = make_gate(run, err);
+	if (r == 0 && step->u.clone.into)
+		r = rb_cgroup_open(step->u.clone.into, &cgroup_fd, err);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return rb_fail_sys(err, errno, "make a socket pair");
+	/* the child's end has to be the one in run->sync while it is cloned */
+	run->sync = pair[1];
+	run->host_sync = pair[0];
+	if (rb_fault_wanted()) {
+		rb_autofd self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+		rb_fault_target(rb_take_fd(&self));
+	}
+	r = step->u.clone.n_joins ? clone_joined(run, step, cgroup_fd, &v, err)
+				  : clone_direct(run, step, cgroup_fd, &v, err);
+	theirs = rb_take_fd(&run->sync);
+	run->sync = rb_take_fd(&run->host_sync);
+	if (r < 0)
+		return r;
+	run->pid = v.pid;
+	run->pidfd = (int)syscall(SYS_pidfd_open, v.pid, 0);
+	if (run->pidfd < 0)
+		return rb_fail_sys(err, errno, "open a pidfd of the container's first process");
+	if (step->u.clone.into && !v.in_cgroup) {
+		r = rb_cgroup_attach(step->u.clone.into, 1, v.pid, err);
+		if (r < 0)
+			return r;
+	}
+	return rb_record_process(run, err);
+}

@@ -1,0 +1,33 @@
+/* gate.c - opening the gate behind which a created container waits
+ *
+ * The gate is a socket in the state directory, held by the container's first process, which closes it when
+ * it goes on: a gate that refuses connections has been passed. The connection of `start` carries failures
+ * back and is closed by the execve itself, so that start returns when the program runs, and knows why if not.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "exec/exec_priv.h"
+
+int rb_exec_start(int state_fd, struct rb_err *err)
+{
+	rb_autofd conn = -1;
+	int r = rb_unix_connect(state_fd, "gate", SOCK_SEQPACKET, &conn);
+
+	if (r < 0)
+		return rb_fail_sys(err, -r, "open the start gate");
+	if (send(conn, "S", 1, MSG_NOSIGNAL) != 1)
+		return rb_fail_sys(err, errno, "open the start gate");
+	return rb_sync_drain(conn, err);
+}
+
+int rb_exec_gate_probe(int state_fd)
+{
+	rb_autofd conn = -1;
+	int r = rb_unix_connect(state_fd, "gate", SOCK_SEQPACKET, &conn);
+
+	if (r == -ECONNREFUSED || r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
+}
