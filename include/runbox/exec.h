@@ -61,6 +61,7 @@ struct rb_run {
 	char *program_path;         /* child: what FIND found */
 	struct rb_step_time *times; /* shared mapping, one a step */
 	uint64_t t0_ns;
+	int target;                 /* exec: pidfd of the container's init, -1 */
 	/* of exec/ alone */
 	int host_sync;              /* the host side's end while the child is being cloned */
 	bool entered;               /* the child has prepared itself */
@@ -81,6 +82,13 @@ void rb_run_done(struct rb_run *run);
  * On success run->pid waits at the gate.
  */
 int rb_exec_create(struct rb_run *run, struct rb_err *err);
+
+/**
+ * rb_exec_process() - carry out the plan of a further process in a running container (`exec`)
+ * Before: run->target is the pidfd of its init. Nothing of it outlives the process, so nothing is recorded.
+ * On success the program runs as our child run->pid, and run->master is its terminal if it has one of ours.
+ */
+int rb_exec_process(struct rb_run *run, struct rb_err *err);
 
 /**
  * rb_exec_start() - open the gate of a created container

@@ -42,7 +42,8 @@ struct rb_step {
 	union {
 		struct { struct rb_cgroup_dir *dirs; size_t n; } cgroup;
 		struct { struct rb_cgroup_dir *dirs; size_t n; const struct rb_resources *res; } limits;
-		struct { const char *path; unsigned long propagation; bool readonly; } rootfs;
+		/* path: absolute; written: as the config says it, for print */
+		struct { const char *path; unsigned long propagation; bool readonly; const char *written; } rootfs;
 		/* index: of spec->mounts; source: resolved against the bundle for binds (absolute or as given),
 		 * else NULL; opened: an OPEN_SOURCE row opened it already, in slot index */
 		struct {
@@ -59,6 +60,7 @@ struct rb_step {
 			size_t n_joins;     /* in the order of rb_ns_types[] */
 			const struct rb_cgroup_dir *into; /* CLONE_INTO_CGROUP, NULL if not */
 		} clone;
+		struct { unsigned long flags; const struct rb_cgroup_dir *into; } enter; /* CLONE_NEW* of setns(2) */
 		struct {
 			const struct rb_idmap *uids, *gids; size_t n_uids, n_gids;
 			bool helpers;       /* by newuidmap(1), newgidmap(1) */
@@ -90,6 +92,7 @@ struct rb_plan {
 	struct rb_step *steps;
 	size_t len, cap;
 	const struct rb_spec *spec; /* not owned */
+	const char *id;             /* of the container, "ID" when only printed */
 	const char *cgroup_path;    /* "/runbox/ID", as in cgroup.dirs; NULL when disabled */
 	unsigned long new_ns, joined_ns; /* CLONE_NEW* flags */
 	struct rb_strv warnings;    /* e.g. capabilities that cannot be granted */

@@ -15,33 +15,6 @@
 #include "exec/exec_priv.h"
 #include "runbox/log.h"
 
-/* Before the first barrier: the runtime may have died since the clone; the barrier then sees the end. */
-static void enter(struct rb_run *run)
-{
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
-	rb_closep(&run->host_sync);
-	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable process hides
-	 * from its own user; in its new user namespace nobody hostile is yet */
-	if (!(run->plan->new_ns & CLONE_NEWUSER))
-		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	run->entered = true;
-}
-
-int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
-{
-	unsigned token = (unsigned)(step - run->plan->steps);
-	int r;
-
-	if (run->side == RB_SIDE_CHILD && !run->entered)
-		enter(run);
-	if (step->u.barrier.from == run->side)
-		return rb_sync_signal(run, token, err);
-	r = rb_sync_wait(run, token, err);
-	if (run->side == RB_SIDE_CHILD)
-		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the maps are written by now */
-	return r;
-}
-
 /* Close all but stdio, what the caller asked to pass on, and @keep1, @keep2 (-1: none). */
 static void close_others(const struct rb_run *run, int keep1, int keep2)
 {
@@ -61,11 +34,43 @@ static void close_others(const struct rb_run *run, int keep1, int keep2)
 /* Forget descriptors that close_others() has closed. */
 static void forget(struct rb_run *run)
 {
-	run->bundle_fd = run->state_fd = run->console_sock = run->pidfd = -1;
+	run->bundle_fd = run->state_fd = run->pidfd = run->target = run->gate = -1;
 	run->proc_fd = run->root_tree = run->root_fd = run->master = run->program = -1;
 	if (run->sources)
 		for (size_t i = 0; i < run->plan->spec->n_mounts; i++)
 			run->sources[i] = -1;
+}
+
+/* Before the first barrier: the runtime may have died since the clone; the barrier then sees the end. */
+static void enter(struct rb_run *run)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
+	rb_closep(&run->host_sync);
+	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable process hides
+	 * from its own user; in its new user namespace nobody hostile is yet */
+	if (!(run->plan->new_ns & CLONE_NEWUSER))
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (run->target >= 0) {
+		/* the processes of the container it entered are hostile: nothing of the host comes along */
+		close_others(run, run->sync, run->console_sock);
+		forget(run);
+	}
+	run->entered = true;
+}
+
+int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	unsigned token = (unsigned)(step - run->plan->steps);
+	int r;
+
+	if (run->side == RB_SIDE_CHILD && !run->entered)
+		enter(run);
+	if (step->u.barrier.from == run->side)
+		return rb_sync_signal(run, token, err);
+	r = rb_sync_wait(run, token, err);
+	if (run->side == RB_SIDE_CHILD)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the maps are written by now */
+	return r;
 }
 
 /* Wait for a `start` that sends its word; one that only looks (rb_exec_gate_probe()) is let go. */
@@ -86,7 +91,7 @@ static int wait_for_start(int gate, struct rb_err *err)
 
 int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	int conn;
+	int gate, conn;
 
 	(void)step;
 	if (run->gate < 0)
@@ -94,14 +99,15 @@ int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	if (!run->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here on it lives on its own */
 	rb_log_forward(-1, NULL);
-	close_others(run, run->gate, run->seccomp_sock);
+	gate = run->gate;
+	close_others(run, gate, run->seccomp_sock);
 	forget(run);
-	run->sync = -1;
-	conn = wait_for_start(run->gate, err);
+	run->sync = run->console_sock = -1;
+	conn = wait_for_start(gate, err);
 	if (conn < 0)
 		return conn;
 	run->sync = conn; /* failures from here on are start's to report */
 	rb_log_forward(run->sync, rb_sync_warn);
-	rb_closep(&run->gate);
+	(void)close(gate);
 	return 0;
 }

@@ -74,11 +74,12 @@ static bool is_own_user_ns(int fd)
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-static int join_all(const struct rb_step *step, int fds[RB_NS_COUNT], struct rb_err *err)
+static int join_all(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err)
 {
 	const unsigned long user = CLONE_NEWUSER;
 	bool left[RB_NS_COUNT] = { false };
 
+	(void)run;
 	for (size_t i = 0; i < step->u.clone.n_joins; i++) {
 		unsigned long flag = step->u.clone.joins[i].flag;
 
@@ -125,62 +126,76 @@ struct verdict {
 	struct rb_err err;
 };
 
-static void go_between(struct rb_run *run, const struct rb_step *step, int fds[RB_NS_COUNT], int cgroup_fd,
-		       int sock)
+/* How a go-between comes to where the child is cloned. */
+struct entry {
+	unsigned long flags;        /* of the clone */
+	int cgroup_fd;
+	int (*go)(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err);
+	int *fds;
+	size_t n_fds;
+};
+
+static void __attribute__((noreturn))
+go_between(struct rb_run *run, const struct rb_step *step, const struct entry *e, int sock)
 {
 	struct verdict v = { 0 };
 
 	/* what it enters may be hostile: nothing of it may be read or traced from there */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (join_all(step, fds, &v.err) == 0) {
-		v.pid = clone_process(step->u.clone.flags | CLONE_PARENT, cgroup_fd, &v.in_cgroup);
+	if (e->go(run, step, e->fds, &v.err) == 0) {
+		v.pid = clone_process(e->flags | CLONE_PARENT, e->cgroup_fd, &v.in_cgroup);
 		if (v.pid == 0) {
-			for (size_t i = 0; i < step->u.clone.n_joins; i++)
-				rb_closep(&fds[i]);
-			rb_closep(&sock);
+			for (size_t i = 0; i < e->n_fds; i++)
+				rb_closep(&e->fds[i]);
+			(void)close(sock);
 			rb_child_main(run);
 		}
 		if (v.pid < 0)
-			(void)rb_fail_sys(&v.err, -v.pid, "clone the container's first process");
+			(void)rb_fail_sys(&v.err, -v.pid, "clone the container's process");
 	}
 	(void)send(sock, &v, sizeof(v), MSG_NOSIGNAL); /* nobody reads: then nobody needs it */
 	_exit(0);
+}
+
+static int clone_between(struct rb_run *run, const struct rb_step *step, const struct entry *e,
+			 struct verdict *v, struct rb_err *err)
+{
+	rb_autofd ours = -1, theirs = -1;
+	int pair[2], status;
+	pid_t middle;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return rb_fail_sys(err, errno, "make a socket pair");
+	ours = pair[0];
+	theirs = pair[1];
+	middle = fork();
+	if (middle < 0)
+		return rb_fail_sys(err, errno, "fork");
+	if (middle == 0) {
+		rb_closep(&ours);
+		go_between(run, step, e, theirs);
+	}
+	rb_closep(&theirs);
+	if (recv(ours, v, sizeof(*v), 0) != sizeof(*v))
+		(void)rb_fail(&v->err, RB_ERR_SYS, "the process that enters the namespaces ended unexpectedly");
+	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
+		;
+	if (v->pid > 0)
+		return 0;
+	*err = v->err;
+	return err->errnum > 0 ? -err->errnum : -EINVAL;
 }
 
 static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgroup_fd, struct verdict *v,
 			struct rb_err *err)
 {
 	int fds[RB_NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 };
-	rb_autofd ours = -1, theirs = -1;
-	int pair[2], status, r;
-	pid_t middle;
+	struct entry e = { .flags = step->u.clone.flags, .cgroup_fd = cgroup_fd, .go = join_all, .fds = fds,
+			   .n_fds = step->u.clone.n_joins };
+	int r = open_joins(step, fds, err);
 
-	r = open_joins(step, fds, err);
-	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		r = rb_fail_sys(err, errno, "make a socket pair");
-	if (r < 0)
-		goto out;
-	ours = pair[0];
-	theirs = pair[1];
-	middle = fork();
-	if (middle == 0) {
-		rb_closep(&ours);
-		go_between(run, step, fds, cgroup_fd, theirs);
-	}
-	if (middle < 0) {
-		r = rb_fail_sys(err, errno, "fork");
-		goto out;
-	}
-	rb_closep(&theirs);
-	if (recv(ours, v, sizeof(*v), 0) != sizeof(*v))
-		r = rb_fail(err, RB_ERR_SYS, "the process that enters the namespaces ended unexpectedly");
-	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == 0 && v->pid <= 0) {
-		*err = v->err;
-		r = -EINVAL;
-	}
-out:
+	if (r == 0)
+		r = clone_between(run, step, &e, v, err);
 	for (size_t i = 0; i < step->u.clone.n_joins; i++)
 		rb_closep(&fds[i]);
 	return r;
@@ -208,41 +223,85 @@ static int make_gate(struct rb_run *run, struct rb_err *err)
 	return r < 0 ? rb_fail_sys(err, -r, "make the start gate") : 0;
 }
 
-int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+/* The sync pair: the child's end has to be the one in run->sync while it is cloned. */
+static int begin_clone(struct rb_run *run, const struct rb_cgroup_dir *into, int *ret_cgroup_fd,
+		       struct rb_err *err)
 {
-	rb_autofd cgroup_fd = -1, theirs = -1;
-	struct verdict v = { 0 };
-	int pair[2], r;
+	int pair[2];
 
-	r = make_gate(run, err);
-	if (r == 0 && step->u.clone.into)
-		r = rb_cgroup_open(step->u.clone.into, &cgroup_fd, err);
-	if (r < 0)
-		return r;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return rb_fail_sys(err, errno, "make a socket pair");
-	/* the child's end has to be the one in run->sync while it is cloned */
-	run->sync = pair[1];
-	run->host_sync = pair[0];
-	if (rb_fault_wanted()) {
-		rb_autofd self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (into) {
+		int r = rb_cgroup_open(into, ret_cgroup_fd, err);
 
-		rb_fault_target(rb_take_fd(&self));
-	}
-	r = step->u.clone.n_joins ? clone_joined(run, step, cgroup_fd, &v, err)
-				  : clone_direct(run, step, cgroup_fd, &v, err);
-	theirs = rb_take_fd(&run->sync);
-	run->sync = rb_take_fd(&run->host_sync);
-	if (r < 0)
-		return r;
-	run->pid = v.pid;
-	run->pidfd = (int)syscall(SYS_pidfd_open, v.pid, 0);
-	if (run->pidfd < 0)
-		return rb_fail_sys(err, errno, "open a pidfd of the container's first process");
-	if (step->u.clone.into && !v.in_cgroup) {
-		r = rb_cgroup_attach(step->u.clone.into, 1, v.pid, err);
 		if (r < 0)
 			return r;
 	}
-	return rb_record_process(run, err);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return rb_fail_sys(err, errno, "make a socket pair");
+	run->sync = pair[1];
+	run->host_sync = pair[0];
+	if (rb_fault_wanted())
+		rb_fault_target((int)syscall(SYS_pidfd_open, getpid(), 0));
+	return 0;
+}
+
+static int finish_clone(struct rb_run *run, const struct rb_cgroup_dir *into, const struct verdict *v,
+			struct rb_err *err)
+{
+	run->pid = v->pid;
+	run->pidfd = (int)syscall(SYS_pidfd_open, v->pid, 0);
+	if (run->pidfd < 0)
+		return rb_fail_sys(err, errno, "open a pidfd of the container's process");
+	if (into && !v->in_cgroup)
+		return rb_cgroup_attach(into, 1, v->pid, err);
+	return 0;
+}
+
+/* The host side keeps its own end only. */
+static void keep_host_end(struct rb_run *run)
+{
+	rb_closep(&run->sync);
+	run->sync = rb_take_fd(&run->host_sync);
+}
+
+int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	rb_autofd cgroup_fd = -1;
+	struct verdict v = { 0 };
+	int r;
+
+	r = make_gate(run, err);
+	if (r == 0)
+		r = begin_clone(run, step->u.clone.into, &cgroup_fd, err);
+	if (r < 0)
+		return r;
+	r = step->u.clone.n_joins ? clone_joined(run, step, cgroup_fd, &v, err)
+				  : clone_direct(run, step, cgroup_fd, &v, err);
+	keep_host_end(run);
+	if (r == 0)
+		r = finish_clone(run, step->u.clone.into, &v, err);
+	return r < 0 ? r : rb_record_process(run, err);
+}
+
+/* setns(2) by pidfd: all namespaces at once, of the very process that was checked (Linux 5.8). */
+static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err)
+{
+	(void)fds;
+	if (setns(run->target, (int)step->u.enter.flags) < 0)
+		return rb_fail_sys(err, errno, "enter the container's namespaces");
+	return 0;
+}
+
+int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	struct entry e = { .cgroup_fd = -1, .go = enter_target };
+	rb_autofd cgroup_fd = -1;
+	struct verdict v = { 0 };
+	int r = begin_clone(run, step->u.enter.into, &cgroup_fd, err);
+
+	if (r < 0)
+		return r;
+	e.cgroup_fd = cgroup_fd;
+	r = clone_between(run, step, &e, &v, err);
+	keep_host_end(run);
+	return r < 0 ? r : finish_clone(run, step->u.enter.into, &v, err);
 }

@@ -32,6 +32,7 @@ int rb_step_filter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_open_root(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_open_source(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_clone(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_enter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_idmap(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_attach(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_oom_score(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -74,6 +75,7 @@ int rb_step_cwd(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_find(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_gate(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_seccomp(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_executed(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_exec(struct rb_run *, const struct rb_step *, struct rb_err *);
 
 /* records and undo of the kinds that have them */
@@ -123,8 +125,9 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
 /** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master on the way.
  *  Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
-/** rb_sync_drain() - read to the end of the stream. Return: 0 at the end, or the failure that came */
-int rb_sync_drain(int sock, struct rb_err *err);
+/** rb_sync_drain() - read to the end of the stream. @master: where a pty master goes, or NULL.
+ *  Return: 0 at the end, or the failure that came */
+int rb_sync_drain(int sock, int *master, struct rb_err *err);
 /** rb_sync_fail() - tell the other side; says nothing when it is gone. */
 void rb_sync_fail(int sock, const struct rb_err *failure);
 /** rb_sync_send_fd() - the child hands the pty master to the host side: run->master there. */

@@ -19,7 +19,7 @@ int rb_exec_start(int state_fd, struct rb_err *err)
 		return rb_fail_sys(err, -r, "open the start gate");
 	if (send(conn, "S", 1, MSG_NOSIGNAL) != 1)
 		return rb_fail_sys(err, errno, "open the start gate");
-	return rb_sync_drain(conn, err);
+	return rb_sync_drain(conn, NULL, err);
 }
 
 int rb_exec_gate_probe(int state_fd)
@@ -30,4 +30,10 @@ int rb_exec_gate_probe(int state_fd)
 	if (r == -ECONNREFUSED || r == -ENOENT)
 		return 0;
 	return r < 0 ? r : 1;
+}
+
+int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	(void)step;
+	return rb_sync_drain(run->sync, &run->master, err);
 }

@@ -26,7 +26,7 @@ void rb_run_init(struct rb_run *run)
 	*run = (struct rb_run){
 		.bundle_fd = -1, .state_fd = -1, .console_sock = -1, .pidfd = -1, .sync = -1,
 		.proc_fd = -1, .root_tree = -1, .root_fd = -1, .gate = -1, .master = -1, .program = -1,
-		.host_sync = -1, .seccomp_sock = -1,
+		.host_sync = -1, .seccomp_sock = -1, .target = -1,
 	};
 }
 
@@ -34,7 +34,8 @@ void rb_run_done(struct rb_run *run)
 {
 	int *fds[] = { &run->bundle_fd, &run->state_fd, &run->console_sock, &run->pidfd, &run->sync,
 		       &run->proc_fd, &run->root_tree, &run->root_fd, &run->gate, &run->master,
-		       &run->program, &run->host_sync, &run->seccomp_sock };
+		       &run->program, &run->host_sync, &run->seccomp_sock,
+		       &run->target };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		rb_closep(fds[i]);
@@ -183,6 +184,20 @@ static void map_times(struct rb_run *run)
 	run->times = p == MAP_FAILED ? NULL : p;
 }
 
+int rb_exec_process(struct rb_run *run, struct rb_err *err)
+{
+	int r;
+
+	run->side = RB_SIDE_HOST;
+	r = open_proc(run, err);
+	if (r == 0)
+		r = walk(run, err);
+	if (r < 0)
+		end_child(run);
+	rb_closep(&run->sync);
+	return r;
+}
+
 int rb_exec_create(struct rb_run *run, struct rb_err *err)
 {
 	int r;
@@ -196,7 +211,7 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		struct rb_err dead = { 0 };
 
 		/* the child's own words say more than "broken pipe" to a peer that just failed */
-		if (run->sync >= 0 && err->errnum == EPIPE && rb_sync_drain(run->sync, &dead) < 0)
+		if (run->sync >= 0 && err->errnum == EPIPE && rb_sync_drain(run->sync, NULL, &dead) < 0)
 			*err = dead;
 		end_child(run);
 		if (run->hook_failed)

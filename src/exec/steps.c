@@ -38,6 +38,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_OPEN_ROOT]     = { .apply = rb_step_open_root },
 	[RB_STEP_OPEN_SOURCE]   = { .apply = rb_step_open_source },
 	[RB_STEP_CLONE]         = { .apply = rb_step_clone, .hints = clone_hints },
+	[RB_STEP_ENTER]         = { .apply = rb_step_enter, .hints = clone_hints },
 	[RB_STEP_IDMAP]         = { .apply = rb_step_idmap },
 	[RB_STEP_ATTACH]        = { .apply = rb_step_attach },
 	[RB_STEP_OOM_SCORE]     = { .apply = rb_step_oom_score, .hints = oom_hints },
@@ -78,6 +79,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_FIND]          = { .apply = rb_step_find },
 	[RB_STEP_GATE]          = { .apply = rb_step_gate },
 	[RB_STEP_SECCOMP]       = { .apply = rb_step_seccomp },
+	[RB_STEP_EXECUTED]      = { .apply = rb_step_executed },
 	[RB_STEP_EXEC]          = { .apply = rb_step_exec },
 };
 

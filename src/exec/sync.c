@@ -135,7 +135,7 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 	}
 }
 
-int rb_sync_drain(int sock, struct rb_err *err)
+int rb_sync_drain(int sock, int *master, struct rb_err *err)
 {
 	struct message m;
 
@@ -145,7 +145,7 @@ int rb_sync_drain(int sock, struct rb_err *err)
 
 		if (r <= 0)
 			return r < 0 ? rb_fail_sys(err, -r, "wait for the container's process") : 0;
-		r = handle(&m, &fd, NULL, err);
+		r = handle(&m, &fd, master, err);
 		if (r < 0)
 			return r;
 	}
