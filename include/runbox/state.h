@@ -148,6 +148,9 @@ int rb_container_start(struct rb_container *c, struct rb_err *err);
 /** rb_container_signal() - to init, or with @all (and for SIGKILL without an own pid namespace) to every process */
 int rb_container_signal(struct rb_container *c, int signum, bool all, struct rb_err *err);
 
+/** rb_pidfd_signal() - pidfd_send_signal(2). Return: 0 or -errno */
+int rb_pidfd_signal(int pidfd, int signum);
+
 /** rb_container_kill() - SIGKILL to all of it, and wait until it is gone */
 int rb_container_kill(struct rb_container *c, struct rb_err *err);
 

@@ -1,0 +1,172 @@
+/* recorder.c - how a create is recorded: directory, journal, frozen config, state.json
+ *
+ * exec/ calls these at their place in the plan and knows nothing of /run. The journal's lines are those
+ * of state/ itself (create, options, process, start, poststop) and those of steps, for their undo.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runbox/err.h"
+#include "runbox/fd.h"
+#include "runbox/names.h"
+#include "runbox/proc.h"
+#include "runbox/state.h"
+#include "state/state_priv.h"
+
+#include <sched.h>
+
+static void timestamp(char *buf, size_t size)
+{
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+	(void)gmtime_r(&now.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(buf + n, size - n, ".%09ldZ", now.tv_nsec);
+}
+
+static int note_create(const struct rb_record *rec, struct rb_err *err)
+{
+	rb_autobuf line = { 0 };
+	char uid[16];
+
+	(void)snprintf(uid, sizeof(uid), "%u", geteuid());
+	rb_buf_add(&line, "create");
+	rb_journal_field(&line, rec->run->bundle);
+	rb_journal_field(&line, rec->spec->oci_version);
+	rb_journal_field(&line, rec->rootfs);
+	rb_journal_field(&line, rec->created);
+	rb_journal_field(&line, uid);
+	return rb_store_note(&rec->store, line.data, err);
+}
+
+static int note_options(const struct rb_record *rec, struct rb_err *err)
+{
+	rb_autobuf line = { 0 };
+
+	rb_options_line(rec->opts, &line);
+	return rb_store_note(&rec->store, line.data, err);
+}
+
+static int begin(void *ctx, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	int r = rb_store_create(&rec->store, rec->root, rec->run->id, err);
+
+	if (r < 0)
+		return r;
+	rec->begun = true;
+	timestamp(rec->created, sizeof(rec->created));
+	r = note_create(rec, err);
+	if (r == 0)
+		r = note_options(rec, err);
+	if (r < 0)
+		return r;
+	r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
+	if (r < 0)
+		return rb_fail_sys(err, -r, "keep a copy of config.json");
+	if (rec->opts->notify_dir && mkdirat(rec->store.dir_fd, "notify", 0755) < 0)
+		return rb_fail_sys(err, errno, "make the directory of the notify socket");
+	rec->run->state_fd = dup(rec->store.dir_fd);
+	if (rec->run->state_fd < 0)
+		return rb_fail_sys(err, errno, "open the state directory");
+	return 0;
+}
+
+static int note(void *ctx, const char *line, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+
+	return rb_store_note(&rec->store, line, err);
+}
+
+static int child(void *ctx, pid_t pid, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	rb_autobuf line = { 0 };
+	int r = rb_proc_stat(pid, NULL, &rec->start_time);
+
+	if (r < 0)
+		return rb_fail_sys(err, -r, "read the start time of process %d", pid);
+	rb_buf_printf(&line, "process\t%d\t%llu", pid, (unsigned long long)rec->start_time);
+	return rb_store_note(&rec->store, line.data, err);
+}
+
+/* The container's cgroup directories: the step that moves the process into them names them all. */
+static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
+{
+	for (size_t i = 0; i < plan->len; i++) {
+		const struct rb_step *step = &plan->steps[i];
+
+		if (step->kind != RB_STEP_CGROUP)
+			continue;
+		state->cgroups.v = rb_arena_alloc(&state->arena, (step->u.cgroup.n + 1) * sizeof(char *));
+		state->cgroups.n = step->u.cgroup.n;
+		for (size_t k = 0; k < step->u.cgroup.n; k++)
+			state->cgroups.v[k] = rb_arena_printf(&state->arena, "%s%s",
+							      step->u.cgroup.dirs[k].hierarchy->mount,
+							      step->u.cgroup.dirs[k].path);
+	}
+}
+
+/* When each step was done, for `plan ID`; what the child does after the gate is not among it. */
+static int write_times(const struct rb_record *rec, struct rb_err *err)
+{
+	size_t size = rec->run->plan->len * sizeof(*rec->run->times);
+	int r;
+
+	if (!rec->run->times)
+		return 0;
+	r = rb_replace_file(rec->store.dir_fd, "times", rec->run->times, size, 0600);
+	return r < 0 ? rb_fail_sys(err, -r, "write the times of the steps") : 0;
+}
+
+static int created(void *ctx, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	rb_autostate state = {
+		.oci_version = rec->spec->oci_version, .id = rec->run->id, .bundle = rec->run->bundle,
+		.rootfs = rec->rootfs, .created = rec->created, .complete = true, .pid = rec->run->pid,
+		.start_time = rec->start_time, .annotations = rec->spec->annotations,
+		.own_pidns = rec->run->plan->new_ns & CLONE_NEWPID,
+		.has_poststart = rec->spec->hooks[RB_HOOK_POSTSTART].n > 0,
+		.has_poststop = rec->spec->hooks[RB_HOOK_POSTSTOP].n > 0, .uid = geteuid(),
+	};
+	rb_autobuf text = { 0 };
+	int r = write_times(rec, err);
+
+	if (r < 0)
+		return r;
+	add_cgroups(rec->run->plan, &state);
+	rb_state_text(&state, &text);
+	r = rb_replace_file(rec->store.dir_fd, "state.json", text.data, text.len, 0600);
+	return r < 0 ? rb_fail_sys(err, -r, "write state.json") : 0;
+}
+
+static void end(void *ctx)
+{
+	struct rb_record *rec = ctx;
+	struct rb_err err = { 0 };
+
+	/* a directory that was there before is another container's */
+	if (rec->begun && rb_store_remove(&rec->store, &err) == 0)
+		rec->begun = false;
+}
+
+void rb_record_init(struct rb_record *record, struct rb_recorder *rec)
+{
+	*rec = (struct rb_recorder){
+		.ctx = record, .note = note, .begin = begin, .child = child, .created = created, .end = end,
+	};
+}
+
+void rb_record_done(struct rb_record *record)
+{
+	rb_store_close(&record->store);
+}

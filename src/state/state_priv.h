@@ -1,0 +1,19 @@
+/* state_priv.h - what the files of state/ share */
+#ifndef RUNBOX_STATE_PRIV_H
+#define RUNBOX_STATE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runbox/state.h"
+
+/** rb_journal_own() - is the line one of state/'s own kinds, which need no undo? */
+bool rb_journal_own(const char *line);
+
+/** rb_options_line() - the journal line that keeps what a create was asked */
+void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line);
+
+/** rb_owner_name() - the login name of @uid out of /etc/passwd, else its number; in the arena */
+const char *rb_owner_name(struct rb_arena *arena, uid_t uid);
+
+#endif
