@@ -1,0 +1,327 @@
+# helpers.bash - what the bats files share
+#
+# Every test has a directory of its own under $T, a state root $ROOT in it, and a suffix $SUFFIX that is
+# in the name of all it makes: container ids, cgroups, namespaces. teardown ends and removes what a
+# failed test left, after `leaks` has said what that was.
+# Needs from the environment: RUNBOX, SRCDIR, BUILDDIR (make check sets them).
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+
+: "${RUNBOX:=$PWD/runbox}" "${SRCDIR:=$PWD}" "${BUILDDIR:=$PWD}" "${BUSYBOX:=$(command -v busybox || true)}"
+PROBE=$BUILDDIR/tests/lib/probe
+LIB=$SRCDIR/tests/lib
+
+# --- set-up ---
+
+rb_setup() {
+	SUFFIX=$(printf '%04x%04x' $RANDOM $((BASHPID & 0xffff)))
+	T=$(mktemp -d "/tmp/rbt-$SUFFIX.XXXXXX")
+	ROOT=$T/state
+	unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID RUNBOX_FAULT RUNBOX_DEBUG
+	# processes made by this test are found by it (see left_processes)
+	export RBT_SUFFIX=$SUFFIX
+	chmod 755 "$T"
+}
+
+rb_teardown() {
+	local id pid dir
+	[ -n "${T:-}" ] || return 0
+	for dir in "$ROOT"/*/; do
+		[ -d "$dir" ] || continue
+		id=$(basename "$dir")
+		timeout 20 "$RUNBOX" --root "$ROOT" delete --force "$id" 2>/dev/null || true
+	done
+	while read -r pid _; do
+		kill -KILL "$pid" 2>/dev/null || true
+	done < <(left_processes)
+	# deepest first; only those with our suffix
+	left_cgroups | sort -r | while read -r dir; do rmdir "$dir" 2>/dev/null || true; done
+	left_mounts | sort -r | while read -r dir; do umount -l "$dir" 2>/dev/null || true; done
+	rm -rf --one-file-system "$T"
+}
+
+setup() { rb_setup; }
+teardown() { rb_teardown; }
+
+# requires WORD...: skips the test with the reason when this host lacks one of them
+requires() {
+	local word
+	for word in "$@"; do
+		case $word in
+		root) [ "$(id -u)" -eq 0 ] || skip "needs root" ;;
+		busybox) [ -x "$BUSYBOX" ] || skip "needs Debian's busybox-static" ;;
+		cgroup1) grep -q ' - cgroup ' /proc/self/mountinfo || skip "needs cgroup v1" ;;
+		cgroup2) grep -q ' - cgroup2 ' /proc/self/mountinfo || skip "needs cgroup v2" ;;
+		v2-controllers) [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "needs cgroup v2 with controllers" ;;
+		userns) [ -e /proc/self/ns/user ] || skip "needs user namespaces" ;;
+		timens) [ -e /proc/self/ns/time ] || skip "needs time namespaces" ;;
+		apparmor | selinux) grep -qw "$word" /sys/kernel/security/lsm 2>/dev/null || skip "needs $word in the kernel" ;;
+		numa) [ -e /proc/self/numa_maps ] || skip "needs a kernel with NUMA" ;;
+		cap_*) has_cap "$word" || skip "needs $word" ;;
+		mqueue) grep -qw mqueue /proc/filesystems || skip "needs mqueue in the kernel" ;;
+		two-cpus) [ "$(nproc)" -ge 2 ] || skip "needs two processors" ;;
+		*) command -v "$word" >/dev/null || skip "needs the program $word" ;;
+		esac
+	done
+}
+
+# has_cap cap_sys_resource: is it in this process' bounding set?
+has_cap() {
+	"$PROBE" caps | jq -e --arg c "${1^^}" '.caps.bounding | index($c)' >/dev/null
+}
+
+# --- bundles ---
+
+# base_rootfs: a root file system made once a file; bundles get hard links of it
+base_rootfs() {
+	local r=$BATS_FILE_TMPDIR/rootfs applet
+	if [ ! -d "$r" ]; then
+		mkdir -p "$r.new"/{bin,dev,etc,mnt,proc,root,sys,tmp,var}
+		chmod 1777 "$r.new/tmp"
+		install -m 755 "$PROBE" "$r.new/bin/probe"
+		printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$r.new/etc/passwd"
+		printf 'root:x:0:\nuser:x:1000:\n' >"$r.new/etc/group"
+		echo 'secret of the image' >"$r.new/etc/secret"
+		echo 'not executable' >"$r.new/bin/plain"
+		if [ -x "$BUSYBOX" ]; then
+			install -m 755 "$BUSYBOX" "$r.new/bin/busybox"
+			for applet in sh cat echo sleep true false ls mount touch readlink id stty; do
+				ln -s busybox "$r.new/bin/$applet"
+			done
+		fi
+		mv "$r.new" "$r"
+	fi
+	echo "$r"
+}
+
+# make_bundle NAME [JQ...]: $T/NAME with a rootfs and tests/lib/base.json, edited by each jq program.
+# Prints nothing; the bundle's directory is $T/NAME. A file is not written in place in a rootfs (it is a
+# hard link): replace it.
+make_bundle() {
+	local name=$1 dir=$T/$1 edit
+	shift
+	mkdir -p "$dir"
+	rm -rf "$dir/rootfs"
+	cp -al "$(base_rootfs)" "$dir/rootfs"
+	jq --arg p "/rbt-$SUFFIX/$name" '.linux.cgroupsPath = $p' "$LIB/base.json" >"$dir/config.json"
+	for edit in "$@"; do
+		edit_bundle "$name" "$edit"
+	done
+}
+
+# edit_bundle NAME JQ: edits a config.json in place; $bundle, $suffix are there for the program
+edit_bundle() {
+	jq --arg bundle "$T/$1" --arg suffix "$SUFFIX" "$2" "$T/$1/config.json" >"$T/$1/config.new" || return 1
+	mv "$T/$1/config.new" "$T/$1/config.json"
+}
+
+# args NAME ARG...: sets process.args
+args() {
+	local name=$1
+	shift
+	jq '.process.args = $ARGS.positional' "$T/$name/config.json" --args -- "$@" >"$T/$name/config.new"
+	mv "$T/$name/config.new" "$T/$name/config.json"
+}
+
+# engine_bundle NAME FILE: a bundle of an engine's config.json (tests/data), made to run here
+engine_bundle() {
+	local dir=$T/$1
+	mkdir -p "$dir"
+	cp -al "$(base_rootfs)" "$dir/rootfs"
+	jq --arg p "/rbt-$SUFFIX/$1" --arg rootfs "$dir/rootfs" '.linux.cgroupsPath = $p | .root.path = $rootfs' "$2" >"$dir/config.json"
+}
+
+# --- the program ---
+
+# rb ARG...: runbox with this test's state root
+rb() {
+	"$RUNBOX" --root "$ROOT" "$@"
+}
+
+# cid NAME: the container's id
+cid() {
+	echo "$1-$SUFFIX"
+}
+
+# run_bundle NAME [OPTION...]: `run` in the foreground, its output is the caller's
+run_bundle() {
+	local name=$1
+	shift
+	rb run --bundle "$T/$name" "$@" "$(cid "$name")"
+}
+
+# create_bundle NAME [OPTION...], start_bundle NAME [OPTION...]: left created, left started.
+# Standard streams go to files: nothing but the container may hold ours open.
+create_bundle() {
+	local name=$1
+	shift
+	rb create --bundle "$T/$name" "$@" "$(cid "$name")" >"$T/$name.out" 2>"$T/$name.err" </dev/null 3>&- 4>&- || {
+		cat "$T/$name.err" >&2
+		return 1
+	}
+}
+
+start_bundle() {
+	create_bundle "$@" && rb start "$(cid "$1")"
+}
+
+# look NAME SECTION...: runs the probe in bundle NAME and keeps what it saw in $SEEN
+look() {
+	local name=$1
+	shift
+	args "$name" /bin/probe "$@"
+	SEEN=$(run_bundle "$name" 3>&- 4>&-) || {
+		echo "run failed: $?" >&2
+		return 1
+	}
+}
+
+# expect JQ WANT: compares what the last look() saw
+expect() {
+	local got
+	got=$(jq -c "$1" <<<"$SEEN") || return 1
+	if [ "$got" != "$2" ]; then
+		printf 'query:    %s\nexpected: %s\ngot:      %s\n' "$1" "$2" "$got" >&2
+		return 1
+	fi
+}
+
+# field EDIT SECTIONS QUERY WANT: one row of a table: a bundle with EDIT, seen from inside
+field() {
+	make_bundle b "$1"
+	# shellcheck disable=SC2086 # sections are words
+	look b $2
+	expect "$3" "$4"
+}
+
+# --- waiting: for conditions, with a bound ---
+
+# wait_for SECONDS COMMAND...: until the command succeeds, polled each 10 ms
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || {
+			echo "waited in vain for: $*" >&2
+			return 1
+		}
+		read -rt 0.01 <> <(:) || true
+	done
+}
+
+status_of() {
+	rb state "$(cid "$1")" 2>/dev/null | jq -r .status
+}
+
+status_is() {
+	[ "$(status_of "$1")" = "$2" ]
+}
+
+wait_status() {
+	wait_for 10 status_is "$1" "$2"
+}
+
+pid_of() {
+	rb state "$(cid "$1")" | jq .pid
+}
+
+gone() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+}
+
+# --- assertions ---
+
+# assert_error LINE: the failed command's only line on stderr (runbox's own), and status 1 unless given
+assert_error() {
+	local want="runbox: $1"
+	if [ "${stderr_lines[0]:-${lines[0]:-}}" != "$want" ]; then
+		printf 'expected: %s\ngot:      %s\n' "$want" "${stderr:-$output}" >&2
+		return 1
+	fi
+}
+
+# fails STATUS LINE COMMAND...: the command's exit status and its whole stderr, hint lines apart
+fails() {
+	local status_want=$1 line_want="runbox: $2" err=$T/fails.err r=0 line
+	shift 2
+	"$@" >"$T/fails.out" 2>"$err" </dev/null 3>&- 4>&- || r=$?
+	line=$(grep -v '^	' "$err" || true)
+	if [ "$r" -ne "$status_want" ] || [ "$line" != "$line_want" ]; then
+		printf 'expected: status %s, %s\ngot:      status %s, %s\n' "$status_want" "$line_want" "$r" "$line" >&2
+		return 1
+	fi
+}
+
+assert_status() {
+	local got
+	got=$(status_of "$1")
+	[ "$got" = "$2" ] || {
+		echo "status of $1: expected $2, got $got" >&2
+		return 1
+	}
+}
+
+# --- what is left on the host: only things with this test's suffix, for others may be at work ---
+
+left_cgroups() {
+	find /sys/fs/cgroup -type d -name "*$SUFFIX*" -prune -exec find {} -type d \; 2>/dev/null || true
+}
+
+left_mounts() {
+	awk -v s="$SUFFIX" 'index($0, s) { print $5 }' /proc/self/mountinfo
+}
+
+# Processes whose environment or cgroup names us, this shell and what it started apart.
+left_processes() {
+	local dir pid
+	for dir in /proc/[0-9]*; do
+		pid=${dir#/proc/}
+		[ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] || continue
+		if grep -qs "$SUFFIX" "$dir/cgroup"; then
+			:
+		elif grep -qsz "^RBT_SUFFIX=$SUFFIX" "$dir/environ" && is_runbox "$pid"; then
+			:
+		else
+			continue
+		fi
+		grep -qs '^State:.*Z' "$dir/status" && continue
+		echo "$pid $(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"
+	done
+}
+
+# The runtime itself, in whatever state: by its command line, which is ours to know.
+is_runbox() {
+	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF "$ROOT"
+}
+
+left_state() {
+	ls -A "$ROOT" 2>/dev/null || true
+	ls -A /run/runbox 2>/dev/null | grep -F "$SUFFIX" || true
+}
+
+left_links() {
+	ls /sys/class/net /run/netns 2>/dev/null | grep -F "$SUFFIX" || true
+}
+
+# leaks: says all that is left and fails if anything is
+leaks() {
+	local bad=0 what found
+	for what in cgroups mounts processes state links; do
+		found=$("left_$what")
+		if [ -n "$found" ]; then
+			printf 'left behind, %s:\n%s\n' "$what" "$found" >&2
+			bad=1
+		fi
+	done
+	return $bad
+}
+
+# host_picture: all of what a container could change on this host, for tests that run alone
+host_picture() {
+	wc -l </proc/self/mountinfo
+	find /sys/fs/cgroup -type d 2>/dev/null | wc -l
+	ls /sys/class/net
+	ls -A /run/netns 2>/dev/null
+	ls -A /run /tmp
+}
