@@ -1,0 +1,322 @@
+/* compile.c - turns a spec into the ordered plan of steps
+ *
+ * Order is decided here and nowhere else: first the checks, then the emitters, each table from top to
+ * bottom. Where the order of two rows matters, the comment at the later one names the rule of the kernel
+ * or of the spec behind it.
+ * Pure: no system calls; facts about the host come in through struct rb_host.
+ */
+#include "compile_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef int compile_fn(struct compile *c, struct rb_err *err);
+
+static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
+static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
+static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
+
+/* Namespaces first: most of the others ask which there are. */
+static compile_fn *const checks[] = {
+	check_options,
+	check_unsupported,
+	check_root,
+	check_namespaces,
+	check_id_maps,
+	check_uts,
+	check_time,
+	check_cgroup,
+	check_resources,
+	check_needs_mount_ns,
+	check_mounts,
+	check_devices,
+	check_process,
+	check_scheduler,
+	check_labels,
+	check_seccomp,
+};
+
+static compile_fn *const emitters[] = {
+	/* --- host, before the child exists --- */
+	/* first: from here on `delete` knows the container and can undo what follows */
+	emit_record,
+	emit_cgroup,
+	/* before a process is in the cgroup: a limit below the usage is refused (cgroup-v1/memory.rst), and
+	 * the first instruction of the child already runs under it */
+	emit_limits,
+	emit_device_rules,
+	/* compiling a profile takes longer than all the rest: not while the child waits */
+	emit_filter,
+	/* before the clone: root of a new user namespace may not be able to reach the host's directories, and
+	 * an id-mapped mount needs CAP_SYS_ADMIN over the file system (mount_setattr(2)) */
+	emit_open_root,
+	emit_open_sources,
+	emit_clone,
+	/* --- host, while the child waits --- */
+	/* from outside: a process cannot map more than its own id (user_namespaces(7)) */
+	emit_id_map,
+	emit_attach,
+	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
+	emit_oom_score,
+	/* the child does nothing before its ids are mapped and it is in its cgroups */
+	emit_mapped,
+
+	/* --- child, the host's file system still at / --- */
+	/* needs the id map; before anything is made that should belong to the mapped root */
+	emit_become_root,
+	/* after attach: the cgroup of the caller becomes the root of the namespace (cgroup_namespaces(7)) */
+	emit_cgroup_ns,
+	/* before anything else reads a clock; offsets must be set while the namespace is empty
+	 * (time_namespaces(7)) */
+	emit_time_ns,
+	emit_loopback,
+	/* before the first mount, or it would show on the host (mount_namespaces(7)) */
+	emit_propagation,
+	emit_rootfs,
+	/* config.md "Mounts": in the listed order */
+	emit_mounts,
+	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after the mounts, one
+	 * of which is /dev */
+	emit_devices,
+	emit_links,
+	/* needs the devpts of the container for its pty, and /dev for the target */
+	emit_console,
+	/* after all that is made in them */
+	emit_sealed_mounts,
+	/* after the mounts: paths below /proc and /sys exist only now; read-only before masked, so that a mask
+	 * is not itself remounted */
+	emit_hidden_paths,
+	/* config.md "Prestart", "CreateRuntime Hooks": after the namespaces and the mount operations, before
+	 * pivot_root; prestart before createRuntime before createContainer */
+	emit_mounted,
+	emit_prestart,
+	emit_create_runtime,
+	emit_hooked,
+	/* config.md "CreateContainer Hooks": in the container's namespaces, but their path is of the host's
+	 * file system, so still before pivot_root */
+	emit_create_container,
+	emit_enter_root,
+
+	/* --- child, inside its root --- */
+	emit_sysctl,
+	emit_names,
+	/* after the last mount point was made in the root */
+	emit_root_readonly,
+	/* keyring, scheduler, io priority, affinity, memory policy, rlimits, personality, label: while the
+	 * child still has the rights for them */
+	emit_process_setup,
+	/* user, then capabilities: setuid(2) away from 0 clears them (capabilities(7)); no_new_privs last of
+	 * these, it would forbid none of them but belongs before seccomp (seccomp(2)) */
+	emit_credentials,
+	/* as the container's user: both must be reachable for it */
+	emit_program,
+	/* create returns only when all that can fail before start has been tried (runtime.md "Create") */
+	emit_ready,
+	/* the pid file exists before anybody can see the state "created"; engines read it when create is done */
+	emit_pid_file,
+	emit_created,
+	emit_recorded,
+	emit_gate,
+	/* config.md "StartContainer Hooks": as part of start, in the container, before the program */
+	emit_start_container,
+	/* as late as can be: the profile is meant for the program and may forbid what the steps before need */
+	emit_seccomp,
+	emit_exec,
+};
+
+static const unsigned default_side[RB_STEP_COUNT] = {
+#define RB_STEP(kind, name, side, data) [RB_STEP_##kind] = RB_SIDE_##side,
+#include "runbox/steps.def"
+#undef RB_STEP
+};
+
+struct rb_step *compile_add(struct compile *c, enum rb_step_kind kind, const char *at)
+{
+	struct rb_plan *plan = c->plan;
+	struct rb_step *step;
+
+	if (plan->len == plan->cap) {
+		size_t cap = plan->cap ? 2 * plan->cap : 64;
+		struct rb_step *steps = rb_arena_alloc(c->arena, cap * sizeof(*steps));
+
+		if (plan->len)
+			memcpy(steps, plan->steps, plan->len * sizeof(*steps));
+		plan->steps = steps;
+		plan->cap = cap;
+	}
+	step = &plan->steps[plan->len++];
+	step->kind = kind;
+	step->side = default_side[kind];
+	step->at = at;
+	return step;
+}
+
+void compile_warn(struct compile *c, const char *fmt, ...)
+{
+	struct rb_strv *w = &c->plan->warnings;
+	char **v = rb_arena_alloc(c->arena, (w->n + 2) * sizeof(*v));
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* a warning cut short is still one */
+	va_end(ap);
+	if (w->n)
+		memcpy(v, w->v, w->n * sizeof(*v));
+	v[w->n++] = rb_arena_strdup(c->arena, text);
+	w->v = v;
+}
+
+static int emit_record(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_RECORD, NULL);
+	return 0;
+}
+
+static int emit_pid_file(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (c->opts->pid_file)
+		compile_add(c, RB_STEP_PID_FILE, NULL)->u.text.text = c->opts->pid_file;
+	return 0;
+}
+
+static int emit_created(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_CREATED, NULL);
+	return 0;
+}
+
+static int emit_gate(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_GATE, NULL);
+	return 0;
+}
+
+static int add_barrier(struct compile *c, const char *name, unsigned from)
+{
+	struct rb_step *step = compile_add(c, RB_STEP_BARRIER, NULL);
+
+	step->u.barrier.name = name;
+	step->u.barrier.from = from;
+	return 0;
+}
+
+static int emit_mapped(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_barrier(c, "mapped", RB_SIDE_HOST);
+}
+
+/* Only the hooks of the host side need the two sides to wait for each other here. */
+static bool has_host_hooks(const struct compile *c)
+{
+	return c->spec->hooks[RB_HOOK_PRESTART].n || c->spec->hooks[RB_HOOK_CREATE_RUNTIME].n;
+}
+
+static int emit_mounted(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return has_host_hooks(c) ? add_barrier(c, "mounted", RB_SIDE_CHILD) : 0;
+}
+
+static int emit_hooked(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return has_host_hooks(c) ? add_barrier(c, "hooked", RB_SIDE_HOST) : 0;
+}
+
+static int emit_ready(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_barrier(c, "ready", RB_SIDE_CHILD);
+}
+
+static int emit_recorded(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_barrier(c, "recorded", RB_SIDE_HOST);
+}
+
+static int add_hooks(struct compile *c, enum rb_hook_kind kind, unsigned side)
+{
+	const struct rb_hooks *hooks = &c->spec->hooks[kind];
+
+	for (size_t i = 0; i < hooks->n; i++) {
+		const char *at = rb_arena_printf(c->arena, "hooks.%s[%zu]", rb_name_of(rb_hook_names, kind), i);
+		struct rb_step *step = compile_add(c, RB_STEP_HOOK, at);
+
+		step->side = side;
+		step->u.hook.hook_kind = kind;
+		step->u.hook.index = i;
+		step->u.hook.hook = &hooks->v[i];
+	}
+	return 0;
+}
+
+static int emit_prestart(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_hooks(c, RB_HOOK_PRESTART, RB_SIDE_HOST);
+}
+
+static int emit_create_runtime(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_hooks(c, RB_HOOK_CREATE_RUNTIME, RB_SIDE_HOST);
+}
+
+static int emit_create_container(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_hooks(c, RB_HOOK_CREATE_CONTAINER, RB_SIDE_CHILD);
+}
+
+static int emit_start_container(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return add_hooks(c, RB_HOOK_START_CONTAINER, RB_SIDE_CHILD);
+}
+
+static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct rb_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = fns[i](c, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/**
+ * rb_plan_compile() - turn a spec into the ordered plan
+ * @plan: an empty struct; keeps pointers into @spec, @host and @opts
+ *
+ * Return: 0, or -EINVAL with the failure and its JSON path in @err
+ */
+int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const struct rb_host *host,
+		    const struct rb_plan_opts *opts, struct rb_err *err)
+{
+	struct compile c = { .plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts };
+	int r;
+
+	plan->spec = spec;
+	plan->id = opts->id ? opts->id : "ID";
+	c.rootless = host->euid != 0 || host->in_userns;
+	r = run_all(checks, sizeof(checks) / sizeof(checks[0]), &c, err);
+	if (r < 0)
+		return r;
+	return run_all(emitters, sizeof(emitters) / sizeof(emitters[0]), &c, err);
+}
+
+/** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty again. */
+void rb_plan_done(struct rb_plan *plan)
+{
+	rb_arena_done(&plan->arena);
+	*plan = (struct rb_plan){ 0 };
+}

@@ -1,0 +1,246 @@
+/* compile_cgroup.c - where the container's cgroups are, and what is written there
+ *
+ * Sources: config-linux.md "Cgroups Path", "Control groups"; cgroups(7). What a field writes is the
+ * business of the steps; here only fields whose controller this host lacks are refused.
+ */
+#include "compile_priv.h"
+
+#include <string.h>
+
+#include "plan_priv.h"
+
+/* "slice:prefix:name", what engines pass together with --systemd-cgroup */
+static bool is_systemd_form(const char *path)
+{
+	const char *first = strchr(path, ':');
+
+	return *path != '/' && first && strchr(first + 1, ':');
+}
+
+static int check_path(const char *path, struct rb_err *err)
+{
+	const char *at = "linux.cgroupsPath";
+
+	if (is_systemd_form(path)) {
+		(void)rb_fail_at(err, at, "cgroupsPath %s is in systemd's form slice:prefix:name", path);
+		return rb_err_hint(err, "the systemd manager is not supported yet; use the cgroupfs manager");
+	}
+	if (strchr(path, '\n')) /* would break the lines of /proc/PID/cgroup, the kernel refuses it */
+		return rb_fail_at(err, at, "cgroupsPath has a newline");
+	for (const char *p = path; *p; p += strspn(p, "/")) {
+		size_t len = strcspn(p, "/");
+
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			return rb_fail_at(err, at, "cgroupsPath %s climbs with \"..\"", path);
+		p += len;
+	}
+	return 0;
+}
+
+/**
+ * rb_cgroup_dirs() - where a container's cgroup lies in each hierarchy
+ * @path: linux.cgroupsPath, may be NULL; @id: for the default "/runbox/ID"
+ *
+ * Source: config-linux.md "Cgroups Path": an absolute path is relative to the cgroups mount point; a
+ * relative one is taken from there too, so that one value always means one place.
+ * Return: 0 or -EINVAL (path climbs with "..", or is the root of the hierarchy)
+ */
+int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const char *path, const char *id,
+		   struct rb_cgroup_dir **ret_dirs, size_t *ret_n, struct rb_err *err)
+{
+	struct rb_cgroup_dir *dirs;
+	const char *clean;
+
+	if (path && *path) {
+		int r = check_path(path, err);
+
+		if (r < 0)
+			return r;
+		clean = compile_clean(arena, NULL, path);
+		if (rb_streq(clean, "/"))
+			return rb_fail_at(err, "linux.cgroupsPath", "cgroupsPath is the root of the hierarchy");
+	} else {
+		clean = rb_arena_printf(arena, "/runbox/%s", id);
+	}
+	dirs = rb_arena_alloc(arena, (host->n_hierarchies + 1) * sizeof(*dirs));
+	for (size_t i = 0; i < host->n_hierarchies; i++) {
+		dirs[i].hierarchy = &host->hierarchies[i];
+		dirs[i].path = clean;
+	}
+	*ret_dirs = dirs;
+	*ret_n = host->n_hierarchies;
+	return 0;
+}
+
+static bool has_limits(const struct rb_resources *res)
+{
+	for (const struct limit *l = limit_table; l->field; l++)
+		if (limit_asked(l, res))
+			return true;
+	return res->unified.n > 0;
+}
+
+/** check_cgroup() - does the container get cgroups, and where? */
+int check_cgroup(struct compile *c, struct rb_err *err)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	int r;
+
+	r = rb_cgroup_dirs(c->arena, c->host, l->cgroups_path, c->plan->id, &c->dirs, &c->n_dirs, err);
+	if (r < 0)
+		return r;
+	if (c->opts->cgroups_disabled) {
+		c->n_dirs = 0;
+		return 0;
+	}
+	if (c->rootless && !(l->cgroups_path && *l->cgroups_path) && !has_limits(&l->resources)) {
+		compile_warn(c, "no cgroup: not root of the host, and neither cgroupsPath nor a limit is set");
+		c->n_dirs = 0;
+	} else if (!c->n_dirs) {
+		compile_warn(c, "no cgroup: this host has no cgroup file system mounted");
+	}
+	if (c->n_dirs)
+		c->plan->cgroup_path = c->dirs[0].path;
+	/* with v1 there are more hierarchies than the one descriptor clone3 takes (clone(2)) */
+	c->clone_into = c->n_dirs == 1 && c->host->layout == RB_LAYOUT_V2;
+	return 0;
+}
+
+static unsigned controllers_of(const struct compile *c, bool v2_only)
+{
+	unsigned all = 0;
+
+	for (size_t i = 0; i < c->n_dirs; i++)
+		if (c->dirs[i].hierarchy->v2 || !v2_only)
+			all |= c->dirs[i].hierarchy->controllers;
+	return all;
+}
+
+static bool has_v2(const struct compile *c)
+{
+	for (size_t i = 0; i < c->n_dirs; i++)
+		if (c->dirs[i].hierarchy->v2)
+			return true;
+	return false;
+}
+
+/* The controller of a file "memory.high" on v2; RB_CG_COUNT if it is none that this program knows, which
+ * config-linux.md "Unified" wants written all the same. */
+static enum rb_controller unified_controller(const char *file)
+{
+	size_t len = strcspn(file, ".");
+
+	if (len == 2 && strncmp(file, "io", 2) == 0)
+		return RB_CG_BLKIO;
+	for (int i = 0; i < RB_CG_COUNT; i++)
+		if (strlen(rb_controller_names[i]) == len && strncmp(rb_controller_names[i], file, len) == 0)
+			return (enum rb_controller)i;
+	return RB_CG_COUNT;
+}
+
+static int check_unified(struct compile *c, struct rb_err *err)
+{
+	const struct rb_kvs *unified = &c->spec->linux_.resources.unified;
+
+	for (size_t i = 0; i < unified->n; i++) {
+		const char *file = unified->v[i].key;
+		const char *at = rb_arena_printf(c->arena, "linux.resources.unified[\"%s\"]", file);
+		enum rb_controller ctrl = unified_controller(file);
+
+		if (!*file || strchr(file, '/') || *file == '.')
+			return rb_fail_at(err, at, "unified key %s is no name of a file", file);
+		if (!has_v2(c))
+			return rb_fail_at(err, at, "linux.resources.unified needs cgroup v2, which this host "
+						   "has not");
+		if (ctrl != RB_CG_COUNT && !(controllers_of(c, true) & RB_CG_BIT(ctrl)))
+			return rb_fail_at(err, at, "unified %s needs the %s controller, which this host has not "
+						   "on cgroup v2", file,
+					  ctrl == RB_CG_BLKIO ? "io" : rb_controller_names[ctrl]);
+	}
+	return 0;
+}
+
+/** check_resources() - is there a controller for each limit? */
+int check_resources(struct compile *c, struct rb_err *err)
+{
+	const struct rb_resources *res = &c->spec->linux_.resources;
+
+	if (c->opts->cgroups_disabled && has_limits(res))
+		return rb_fail_at(err, "linux.resources", "limits need a cgroup, and cgroups are disabled");
+	for (const struct limit *l = limit_table; l->field; l++) {
+		if (!limit_asked(l, res) || (controllers_of(c, false) & RB_CG_BIT(l->controller)))
+			continue;
+		return rb_fail_at(err, rb_arena_printf(c->arena, "linux.resources.%s", l->field),
+				  "linux.resources.%s needs the %s controller, which this host has not", l->field,
+				  rb_controller_names[l->controller]);
+	}
+	/* config-linux.md "CPU": burst is no larger than a positive quota */
+	if (limit_asked(&(struct limit){ .type = LIMIT_I64_MORE, .offset = offsetof(struct rb_resources, cpu.quota) },
+			res) &&
+	    res->cpu.burst.set && res->cpu.burst.v > (uint64_t)res->cpu.quota.v)
+		return rb_fail_at(err, "linux.resources.cpu.burst", "cpu.burst is larger than cpu.quota");
+	return check_unified(c, err);
+}
+
+static const char *path_at(const struct compile *c)
+{
+	return c->spec->linux_.cgroups_path && *c->spec->linux_.cgroups_path ? "linux.cgroupsPath" : NULL;
+}
+
+int emit_cgroup(struct compile *c, struct rb_err *err)
+{
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
+	if (!c->n_dirs)
+		return 0;
+	step = compile_add(c, RB_STEP_CGROUP, path_at(c));
+	step->u.cgroup.dirs = c->dirs;
+	step->u.cgroup.n = c->n_dirs;
+	return 0;
+}
+
+static void add_limits(struct compile *c, enum rb_step_kind kind, const char *at)
+{
+	struct rb_step *step = compile_add(c, kind, at);
+
+	step->u.limits.dirs = c->dirs;
+	step->u.limits.n = c->n_dirs;
+	step->u.limits.res = &c->spec->linux_.resources;
+}
+
+int emit_limits(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (c->n_dirs && has_limits(&c->spec->linux_.resources))
+		add_limits(c, RB_STEP_LIMITS, "linux.resources");
+	return 0;
+}
+
+/** emit_device_rules() - always, for without a rule a container could make and open any device. */
+int emit_device_rules(struct compile *c, struct rb_err *err)
+{
+	bool asked = c->spec->linux_.resources.n_devices > 0;
+
+	/* mknod(2) is not for a user namespace's root, and neither are the rules */
+	if (!c->n_dirs || c->rootless)
+		return 0;
+	if (!has_v2(c) && !(controllers_of(c, false) & RB_CG_BIT(RB_CG_DEVICES)))
+		return rb_fail_at(err, "linux.resources.devices",
+				  "linux.resources.devices needs the devices controller, which this host has not");
+	add_limits(c, RB_STEP_DEVICE_RULES, asked ? "linux.resources.devices" : NULL);
+	return 0;
+}
+
+int emit_attach(struct compile *c, struct rb_err *err)
+{
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
+	if (!c->n_dirs || c->clone_into)
+		return 0;
+	step = compile_add(c, RB_STEP_ATTACH, path_at(c));
+	step->u.cgroup.dirs = c->dirs;
+	step->u.cgroup.n = c->n_dirs;
+	return 0;
+}

@@ -1,0 +1,425 @@
+/* compile_mounts.c - the container's file system: root, mounts, read-only and masked paths
+ *
+ * Sources: config.md "Root", "Mounts"; config-linux.md "Rootfs Mount Propagation", "Masked Paths",
+ * "Readonly Paths"; mount_namespaces(7); pivot_root(2). What is decided here is decided by the text of a
+ * path; the steps check once more what it led to.
+ */
+#include "compile_priv.h"
+
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/mount.h>
+
+/* What a mount below /proc may hide: files that only inform, as lxcfs replaces them. Anything else there
+ * could turn writes of labels and sysctls, or the container's view of itself, into something else. */
+static const char *const proc_targets[] = {
+	"/proc/cpuinfo",  "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
+	"/proc/net/dev",  "/proc/slabinfo",  "/proc/stat",    "/proc/swaps",
+	"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid", "/proc/uptime",
+};
+
+static const char *mount_at(struct compile *c, size_t i, const char *suffix)
+{
+	return rb_arena_printf(c->arena, "mounts[%zu]%s", i, suffix);
+}
+
+static bool type_is(const struct rb_mount *m, const char *type)
+{
+	return m->type && rb_streq(m->type, type);
+}
+
+static bool is_cgroup(const struct rb_mount *m)
+{
+	return !m->opts.bind && (type_is(m, "cgroup") || type_is(m, "cgroup2"));
+}
+
+/* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to follow. */
+static const char *from_bundle(struct compile *c, const char *path)
+{
+	if (*path == '/')
+		return path;
+	return rb_arena_printf(c->arena, "%s/%s", rb_streq(c->bundle, "/") ? "" : c->bundle, path);
+}
+
+static int check_proc_target(struct compile *c, const struct rb_mount *m, const char *dest, size_t i,
+			     struct rb_err *err)
+{
+	const char *at = mount_at(c, i, ".destination");
+
+	if (!compile_below(dest, "/proc"))
+		return 0;
+	if (rb_streq(dest, "/proc")) {
+		if (m->opts.remount || (!m->opts.bind && type_is(m, "proc")))
+			return 0;
+		/* a container that shares the host's pid namespace gets the host's, checked to be procfs */
+		if (m->opts.bind && m->source && rb_streq(compile_clean(c->arena, NULL, m->source), "/proc"))
+			return 0;
+		return rb_fail_at(err, at, "only procfs may be mounted on /proc");
+	}
+	for (size_t k = 0; k < sizeof(proc_targets) / sizeof(proc_targets[0]); k++)
+		if (rb_streq(dest, proc_targets[k]) && m->opts.bind)
+			return 0;
+	return rb_fail_at(err, at, "%s: nothing may be mounted inside /proc", dest);
+}
+
+static int check_mount(struct compile *c, const struct rb_mount *m, size_t i, struct rb_err *err)
+{
+	const char *dest = compile_clean(c->arena, NULL, m->dest);
+
+	if (rb_streq(dest, "/")) {
+		(void)rb_fail_at(err, mount_at(c, i, ".destination"), "a mount on / would hide the root");
+		return rb_err_hint(err, "use root.path");
+	}
+	if (m->opts.bind && !m->opts.remount && !(m->source && *m->source))
+		return rb_fail_at(err, mount_at(c, i, ".source"), "a bind mount needs a source");
+	if (!m->opts.bind && !m->opts.remount && !m->opts.n_propagation && !(m->type && *m->type)) {
+		(void)rb_fail_at(err, mount_at(c, i, ""), "type is missing");
+		return rb_err_hint(err, "a bind mount has \"bind\" or \"rbind\" in its options");
+	}
+	return check_proc_target(c, m, dest, i, err);
+}
+
+/* Does a later entry cover the same place? */
+static bool is_covered(struct compile *c, size_t i)
+{
+	const char *dest = compile_clean(c->arena, NULL, c->spec->mounts[i].dest);
+
+	for (size_t k = i + 1; k < c->spec->n_mounts; k++)
+		if (rb_streq(compile_clean(c->arena, NULL, c->spec->mounts[k].dest), dest))
+			return true;
+	return false;
+}
+
+/* A read-only tmpfs could hold no device, mount point or copied-up file: it is made writable and sealed
+ * once all is in it. */
+static bool is_sealed_later(struct compile *c, size_t i)
+{
+	const struct rb_mount *m = &c->mounts[i];
+	bool fresh = !m->opts.bind && !m->opts.remount && type_is(m, "tmpfs");
+
+	return fresh && ((m->opts.attr_set | m->opts.rattr_set) & MOUNT_ATTR_RDONLY) && !is_covered(c, i);
+}
+
+static struct rb_strv without_ro(struct rb_arena *a, const struct rb_strv *options)
+{
+	struct rb_strv out = { .v = rb_arena_alloc(a, (options->n + 1) * sizeof(char *)) };
+
+	for (size_t i = 0; i < options->n; i++)
+		if (!rb_streq(options->v[i], "ro") && !rb_streq(options->v[i], "rro"))
+			out.v[out.n++] = options->v[i];
+	return out;
+}
+
+/** check_mounts() - each entry, and the copies from which the rows are made. */
+int check_mounts(struct compile *c, struct rb_err *err)
+{
+	const struct rb_spec *s = c->spec;
+
+	c->mounts = rb_arena_alloc(c->arena, (s->n_mounts + 1) * sizeof(*c->mounts));
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		struct rb_mount *m = &c->mounts[i];
+		int r;
+
+		*m = s->mounts[i];
+		/* engines of old wrote only the type */
+		m->opts.bind_rec |= type_is(m, "rbind");
+		m->opts.bind |= m->opts.bind_rec || type_is(m, "bind");
+		r = check_mount(c, m, i, err);
+		if (r < 0)
+			return r;
+		if (is_sealed_later(c, i)) {
+			m->options = without_ro(c->arena, &m->options);
+			m->opts.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+			m->opts.rattr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+			m->opts.sb_set &= ~(unsigned long)MS_RDONLY;
+		}
+	}
+	return 0;
+}
+
+/* crun's "@": the host ids of an entry are counted inside the container's user namespace. */
+static int from_container(struct compile *c, const struct rb_idmap *outer, size_t n_outer,
+			  const struct rb_idmap **maps, size_t n, const char *at, struct rb_err *err)
+{
+	struct rb_idmap *out = rb_arena_alloc(c->arena, (n + 1) * sizeof(*out));
+
+	for (size_t i = 0; i < n; i++) {
+		out[i] = (*maps)[i];
+		if (!compile_id_to_host(outer, n_outer, (*maps)[i].host_id, (*maps)[i].size, &out[i].host_id))
+			return rb_fail_at(err, at, "a relative id map is not covered by the mappings of the "
+						   "container");
+	}
+	*maps = out;
+	return 0;
+}
+
+static bool is_id_mapped(const struct rb_mount *m)
+{
+	return m->n_uids || m->n_gids || m->opts.idmap || m->opts.ridmap || m->opts.n_idmap_uids ||
+	       m->opts.n_idmap_gids;
+}
+
+/* Explicit mappings, else those of the option, else those of the container (as runc and crun do). */
+static int set_id_maps(struct compile *c, size_t i, struct rb_step *step, struct rb_err *err)
+{
+	const struct rb_mount *m = &c->mounts[i];
+	const struct rb_linux *l = &c->spec->linux_;
+	const char *at = mount_at(c, i, ".uidMappings");
+	bool own = m->n_uids || m->n_gids, option = m->opts.n_idmap_uids || m->opts.n_idmap_gids;
+	int r = 0;
+
+	step->u.mount.uids = own ? m->uids : option ? m->opts.idmap_uids : l->uids;
+	step->u.mount.n_uids = own ? m->n_uids : option ? m->opts.n_idmap_uids : l->n_uids;
+	step->u.mount.gids = own ? m->gids : option ? m->opts.idmap_gids : l->gids;
+	step->u.mount.n_gids = own ? m->n_gids : option ? m->opts.n_idmap_gids : l->n_gids;
+	step->u.mount.idmap_recursive = m->opts.ridmap;
+	if (!step->u.mount.n_uids || !step->u.mount.n_gids)
+		return rb_fail_at(err, own && m->n_uids ? mount_at(c, i, ".gidMappings") : at,
+				  "an id-mapped mount needs both uidMappings and gidMappings");
+	if (!own && option && m->opts.idmap_relative) {
+		r = from_container(c, l->uids, l->n_uids, &step->u.mount.uids, step->u.mount.n_uids, at, err);
+		if (r == 0)
+			r = from_container(c, l->gids, l->n_gids, &step->u.mount.gids, step->u.mount.n_gids,
+					   at, err);
+	}
+	if (r == 0)
+		r = compile_id_maps_check(step->u.mount.uids, step->u.mount.n_uids, at, err);
+	if (r == 0)
+		r = compile_id_maps_check(step->u.mount.gids, step->u.mount.n_gids,
+					  mount_at(c, i, ".gidMappings"), err);
+	return r;
+}
+
+static bool is_shared(const struct rb_mount *m)
+{
+	for (size_t i = 0; i < m->opts.n_propagation; i++)
+		if (m->opts.propagation[i] & MS_SHARED)
+			return true;
+	return false;
+}
+
+/* Is the source opened before the clone? */
+static bool is_opened(struct compile *c, size_t i)
+{
+	const struct rb_mount *m = &c->mounts[i];
+
+	if (!m->opts.bind || m->opts.remount)
+		return false;
+	/* needs CAP_SYS_ADMIN over the file system, which root of a user namespace has not */
+	if (is_id_mapped(m))
+		return true;
+	/* a source in the container's own root shows the mounts made before it */
+	if (compile_below(compile_clean(c->arena, c->bundle, m->source), c->root_path))
+		return false;
+	/* once the child's mounts are slaves a copy could no longer be a peer of the host's mount */
+	return compile_has(c, CLONE_NEWUSER) || (is_shared(m) && compile_is_new(c, CLONE_NEWNS));
+}
+
+/* SELinux: file systems that are made for the container take its label as a mount option. */
+static const char *label_of(const struct compile *c, const struct rb_mount *m)
+{
+	static const char *const without[] = { "proc", "sysfs", "mqueue", "cgroup", "cgroup2" };
+	const char *label = c->spec->linux_.mount_label;
+
+	if (!label || !*label || m->opts.bind || m->opts.remount)
+		return NULL;
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (type_is(m, without[i]))
+			return NULL;
+	return label;
+}
+
+static int add_mount(struct compile *c, enum rb_step_kind kind, size_t i, struct rb_err *err)
+{
+	const struct rb_mount *m = &c->mounts[i];
+	struct rb_step *step = compile_add(c, kind, mount_at(c, i, ""));
+
+	step->u.mount.m = m;
+	step->u.mount.index = i;
+	step->u.mount.source = m->opts.bind && m->source ? from_bundle(c, m->source) : NULL;
+	step->u.mount.opened = kind == RB_STEP_MOUNT && is_opened(c, i);
+	step->u.mount.label = label_of(c, m);
+	if (is_cgroup(m)) {
+		step->u.mount.cgroups = c->dirs;
+		step->u.mount.n_cgroups = c->n_dirs;
+		step->u.mount.cgroup_ns = compile_has(c, CLONE_NEWCGROUP);
+	}
+	return is_id_mapped(m) ? set_id_maps(c, i, step, err) : 0;
+}
+
+/* A detached copy on the host side, or the directory itself where there is no mount namespace. */
+static void fill_rootfs(struct compile *c, struct rb_step *step)
+{
+	unsigned long asked = c->spec->linux_.rootfs_propagation;
+
+	step->u.rootfs.path = from_bundle(c, c->spec->root_path);
+	step->u.rootfs.written = c->spec->root_path;
+	step->u.rootfs.propagation = asked ? asked : MS_PRIVATE | MS_REC;
+	step->u.rootfs.readonly = c->spec->root_readonly;
+}
+
+int emit_open_root(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (compile_has(c, CLONE_NEWNS))
+		fill_rootfs(c, compile_add(c, RB_STEP_OPEN_ROOT, "root.path"));
+	return 0;
+}
+
+/* The directory of the sd_notify socket. Its slot among the opened sources is the one after the config's. */
+static void add_notify(struct compile *c, enum rb_step_kind kind)
+{
+	static char *const options[] = { "bind", "nosuid", "nodev", "noexec" };
+	struct rb_mount *m;
+	struct rb_step *step;
+
+	if (!c->opts->notify_dir)
+		return;
+	m = rb_arena_alloc(c->arena, sizeof(*m));
+	m->dest = "/run/notify";
+	m->type = "bind";
+	m->source = c->opts->notify_dir;
+	m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
+	memcpy(m->options.v, options, sizeof(options));
+	m->opts.bind = true;
+	m->opts.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	step = compile_add(c, kind, NULL);
+	step->u.mount.m = m;
+	step->u.mount.index = c->spec->n_mounts;
+	step->u.mount.source = m->source;
+	step->u.mount.opened = kind == RB_STEP_MOUNT && compile_has(c, CLONE_NEWUSER);
+}
+
+int emit_open_sources(struct compile *c, struct rb_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
+		if (is_opened(c, i))
+			r = add_mount(c, RB_STEP_OPEN_SOURCE, i, err);
+	if (r == 0 && compile_has(c, CLONE_NEWUSER))
+		add_notify(c, RB_STEP_OPEN_SOURCE);
+	return r;
+}
+
+/**
+ * emit_propagation() - keep the child's mounts from the host
+ *
+ * The host's root is often shared, and a copy of it is a peer: it is made a slave before anything is mounted,
+ * also for rootfsPropagation "shared", which means a peer group of the container's own, not the host's
+ * (config-linux.md). A bind mount that is to be shared with the host was opened before.
+ */
+int emit_propagation(struct compile *c, struct rb_err *err)
+{
+	unsigned long asked = c->spec->linux_.rootfs_propagation;
+	bool cut = asked & (MS_PRIVATE | MS_UNBINDABLE);
+
+	(void)err; /* cannot fail */
+	if (compile_is_new(c, CLONE_NEWNS)) /* one that is joined belongs to others */
+		compile_add(c, RB_STEP_PROPAGATION, asked ? "linux.rootfsPropagation" : NULL)->u.number.value =
+			(cut ? MS_PRIVATE : MS_SLAVE) | MS_REC;
+	return 0;
+}
+
+int emit_rootfs(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (compile_has(c, CLONE_NEWNS))
+		fill_rootfs(c, compile_add(c, RB_STEP_ROOTFS, "root.path"));
+	return 0;
+}
+
+int emit_mounts(struct compile *c, struct rb_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
+		r = add_mount(c, RB_STEP_MOUNT, i, err);
+	if (r == 0 && compile_has(c, CLONE_NEWNS))
+		add_notify(c, RB_STEP_MOUNT);
+	return r;
+}
+
+/** emit_sealed_mounts() - file systems that could not be made read-only at once. */
+int emit_sealed_mounts(struct compile *c, struct rb_err *err)
+{
+	static char *const options[] = { "remount", "ro" };
+
+	(void)err; /* cannot fail */
+	for (size_t i = 0; i < c->spec->n_mounts; i++) {
+		const uint64_t was = c->spec->mounts[i].opts.attr_set | c->spec->mounts[i].opts.rattr_set;
+		const uint64_t is = c->mounts[i].opts.attr_set | c->mounts[i].opts.rattr_set;
+		struct rb_mount *m;
+		struct rb_step *step;
+
+		if (!(was & ~is & MOUNT_ATTR_RDONLY))
+			continue;
+		m = rb_arena_alloc(c->arena, sizeof(*m));
+		*m = c->mounts[i];
+		m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 2 };
+		memcpy(m->options.v, options, sizeof(options));
+		m->opts.remount = true;
+		m->opts.attr_set |= MOUNT_ATTR_RDONLY;
+		m->opts.tmpcopyup = false;
+		m->opts.sb_set = m->opts.sb_clr = 0; /* of the mount, not of the file system */
+		m->opts.n_propagation = 0;
+		m->opts.data = (struct rb_strv){ 0 };
+		step = compile_add(c, RB_STEP_MOUNT, mount_at(c, i, ".options"));
+		step->u.mount.m = m;
+		step->u.mount.index = i;
+	}
+	return 0;
+}
+
+static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths, const char *field,
+		     struct rb_err *err)
+{
+	size_t first = c->plan->len;
+
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *at = rb_arena_printf(c->arena, "%s[%zu]", field, i);
+		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
+		bool seen = false;
+
+		if (paths->v[i][0] != '/')
+			return rb_fail_at(err, at, "%s must be absolute", at);
+		if (rb_streq(path, "/"))
+			return rb_fail_at(err, at, "%s is the root", at);
+		for (size_t k = first; k < c->plan->len; k++)
+			seen |= rb_streq(c->plan->steps[k].u.text.text, path);
+		if (!seen)
+			compile_add(c, kind, at)->u.text.text = path;
+	}
+	return 0;
+}
+
+/** emit_hidden_paths() - read-only paths, then masked ones, each once. */
+int emit_hidden_paths(struct compile *c, struct rb_err *err)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	int r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", err);
+
+	return r < 0 ? r : add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", err);
+}
+
+/** emit_enter_root() - pivot_root where the mount namespace is the container's own, else chroot. */
+int emit_enter_root(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	/* pivot_root(2) moves the root of every process in the namespace */
+	if (!compile_is_new(c, CLONE_NEWNS)) {
+		fill_rootfs(c, compile_add(c, RB_STEP_CHROOT, "root.path"));
+		return 0;
+	}
+	compile_add(c, RB_STEP_PIVOT, "root.path")->u.pivot.how =
+		c->opts->no_pivot || c->host->root_is_rootfs ? RB_PIVOT_MOVE : RB_PIVOT_ROOT;
+	return 0;
+}
+
+int emit_root_readonly(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (c->spec->root_readonly)
+		compile_add(c, RB_STEP_ROOT_READONLY, "root.readonly");
+	return 0;
+}

@@ -1,0 +1,114 @@
+/* compile_priv.h - what the files of the compiler share: its state, and one prototype a row of the tables
+ *
+ * check_*() refuse what cannot be planned and add no step; emit_*() add the steps of one theme. Both
+ * kinds are called from the tables in compile.c alone.
+ */
+#ifndef RUNBOX_COMPILE_PRIV_H
+#define RUNBOX_COMPILE_PRIV_H
+
+#include "runbox/err.h"
+#include "runbox/names.h"
+#include "runbox/plan.h"
+
+/** One compilation. Nothing here outlives it but what is in the plan's arena. */
+struct compile {
+	struct rb_plan *plan;
+	struct rb_arena *arena; /* the plan's */
+	const struct rb_spec *spec;
+	const struct rb_host *host;
+	const struct rb_plan_opts *opts;
+	const struct rb_namespace *ns[RB_NS_COUNT]; /* by row of rb_ns_types[], NULL: inherited */
+	bool rootless;                /* not root of the initial user namespace */
+	struct rb_cgroup_dir *dirs;   /* the container's cgroups, none when there are no rows for them */
+	size_t n_dirs;
+	bool clone_into;              /* the child is born in its cgroup */
+	struct rb_mount *mounts;      /* config mounts as they will be made: see check_mounts() */
+	bool own_dev;                 /* /dev is the container's own and gets its devices */
+	struct rb_caps caps;          /* as they can be granted, by emit_credentials() */
+	const char *root_path, *bundle; /* absolute, cleaned; for comparing, never for opening */
+};
+
+/** compile_add() - append a row with the kind's default side; valid until the next one. */
+struct rb_step *compile_add(struct compile *c, enum rb_step_kind kind, const char *at);
+/** compile_warn() - append a warning to the plan. */
+void compile_warn(struct compile *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** compile_ns() - the config's entry for the namespace with clone flag @flag, or NULL. */
+const struct rb_namespace *compile_ns(const struct compile *c, unsigned long flag);
+/** compile_ns_at() - "linux.namespaces[2]" of that entry, or NULL. */
+const char *compile_ns_at(struct compile *c, unsigned long flag);
+/** compile_is_new()/compile_has() - is the namespace a new one / a new or a joined one? */
+bool compile_is_new(const struct compile *c, unsigned long flag);
+bool compile_has(const struct compile *c, unsigned long flag);
+/** compile_clean() - @path below @base (NULL: "/"), without "." and empty parts and with ".." taken by its
+ *  name, for comparing paths. */
+char *compile_clean(struct rb_arena *a, const char *base, const char *path);
+/** compile_below() - is @path the directory @dir or below it? Both cleaned. */
+bool compile_below(const char *path, const char *dir);
+
+/* check.c: fields that stand for themselves, and those of later versions */
+int check_options(struct compile *c, struct rb_err *err);
+int check_unsupported(struct compile *c, struct rb_err *err);
+int check_root(struct compile *c, struct rb_err *err);
+int check_needs_mount_ns(struct compile *c, struct rb_err *err);
+int check_seccomp(struct compile *c, struct rb_err *err);
+
+/* compile_ns.c */
+int check_namespaces(struct compile *c, struct rb_err *err);
+int check_id_maps(struct compile *c, struct rb_err *err);
+int check_uts(struct compile *c, struct rb_err *err);
+int check_time(struct compile *c, struct rb_err *err);
+int emit_clone(struct compile *c, struct rb_err *err);
+int emit_id_map(struct compile *c, struct rb_err *err);
+int emit_become_root(struct compile *c, struct rb_err *err);
+int emit_cgroup_ns(struct compile *c, struct rb_err *err);
+int emit_time_ns(struct compile *c, struct rb_err *err);
+int emit_loopback(struct compile *c, struct rb_err *err);
+int emit_names(struct compile *c, struct rb_err *err);
+/** compile_id_maps_check() - the kernel's rules for one id map; @at: its JSON path */
+int compile_id_maps_check(const struct rb_idmap *maps, size_t n, const char *at, struct rb_err *err);
+/** compile_id_to_host() - where a range of the container's ids lies on the host, by @maps; false if it does
+ *  not lie in one of them whole */
+bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint32_t size, uint32_t *ret);
+
+/* compile_cgroup.c */
+int check_cgroup(struct compile *c, struct rb_err *err);
+int check_resources(struct compile *c, struct rb_err *err);
+int emit_cgroup(struct compile *c, struct rb_err *err);
+int emit_limits(struct compile *c, struct rb_err *err);
+int emit_device_rules(struct compile *c, struct rb_err *err);
+int emit_attach(struct compile *c, struct rb_err *err);
+
+/* compile_mounts.c */
+int check_mounts(struct compile *c, struct rb_err *err);
+int emit_open_root(struct compile *c, struct rb_err *err);
+int emit_open_sources(struct compile *c, struct rb_err *err);
+int emit_propagation(struct compile *c, struct rb_err *err);
+int emit_rootfs(struct compile *c, struct rb_err *err);
+int emit_mounts(struct compile *c, struct rb_err *err);
+int emit_sealed_mounts(struct compile *c, struct rb_err *err);
+int emit_hidden_paths(struct compile *c, struct rb_err *err);
+int emit_enter_root(struct compile *c, struct rb_err *err);
+int emit_root_readonly(struct compile *c, struct rb_err *err);
+
+/* compile_dev.c */
+int check_devices(struct compile *c, struct rb_err *err);
+int emit_devices(struct compile *c, struct rb_err *err);
+int emit_links(struct compile *c, struct rb_err *err);
+int emit_console(struct compile *c, struct rb_err *err);
+
+/* compile_sysctl.c */
+int emit_sysctl(struct compile *c, struct rb_err *err);
+
+/* compile_process.c */
+int check_process(struct compile *c, struct rb_err *err);
+int check_scheduler(struct compile *c, struct rb_err *err);
+int check_labels(struct compile *c, struct rb_err *err);
+int emit_oom_score(struct compile *c, struct rb_err *err);
+int emit_process_setup(struct compile *c, struct rb_err *err);
+int emit_credentials(struct compile *c, struct rb_err *err);
+int emit_program(struct compile *c, struct rb_err *err);
+int emit_filter(struct compile *c, struct rb_err *err);
+int emit_seccomp(struct compile *c, struct rb_err *err);
+int emit_exec(struct compile *c, struct rb_err *err);
+
+#endif
