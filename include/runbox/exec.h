@@ -15,6 +15,7 @@
 #include "runbox/plan.h"
 
 struct rb_err;
+struct rb_child;
 
 /** How the executor records; state/ implements it. Each returns 0 or a reporting failure. */
 struct rb_recorder {
@@ -69,6 +70,7 @@ struct rb_run {
 	struct rb_buf records;      /* what was noted so far, a line each */
 	struct rb_buf seccomp_bpf;  /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;           /* connected to listenerPath, -1 */
+	struct rb_child *child;     /* what one of the child's steps makes for a later one */
 };
 
 /** rb_run_init() - all descriptors -1. rb_run_done() - close and free what the run owns. */

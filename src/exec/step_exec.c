@@ -1,0 +1,236 @@
+/* step_exec.c - the last steps: working directory, program, execve
+ *
+ * All that can fail, and all that a seccomp filter might forbid, is done by the row that finds the program,
+ * before the gate and the filter; the last row is one system call.
+ * The words of a missing program are a contract: engines turn them into exit statuses (CONTRACT 2.2).
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exec/env_priv.h"
+#include "exec/exec_priv.h"
+#include "exec/steps_priv.h"
+#include "exec/syscalls.h"
+
+/* Where a program is looked for when the config has no PATH */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PASSWD_MAX (1u << 20)
+
+/**
+ * rb_step_cwd() - enter the working directory, and see that it lies inside the root
+ *
+ * Source: THREATS CVE-2024-21626: a directory of the host that was left open can be entered by way of
+ * /proc/self/fd; getcwd(2) then does not begin with "/".
+ */
+int rb_step_cwd(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	const char *cwd = step->u.text.text;
+	char now[PATH_MAX];
+
+	if (!rb_child_of(run)->in_cwd && chdir(cwd) < 0)
+		return rb_fail_sys(err, errno, "enter the working directory %s", cwd);
+	if (rb_getcwd(now, sizeof(now)) < 0)
+		return rb_fail_sys(err, errno, "look at the working directory %s", cwd);
+	if (now[0] != '/')
+		return rb_fail(err, RB_ERR_CONFIG, "the working directory %s lies outside the root file system", cwd);
+	return 0;
+}
+
+/* --- find-program --- */
+
+/* Return: 0 when @path is a file that we may execute, else -errno */
+static int is_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+static int fail_program(const char *name, int r, struct rb_err *err)
+{
+	const char *why = "input/output error";
+
+	switch (-r) {
+	case ENOENT:
+		return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": stat %s: no such file or directory", name, name);
+	case ENOTDIR:
+		return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": stat %s: not a directory", name, name);
+	case EACCES:
+	case EPERM:
+		why = "permission denied";
+		break;
+	case ELOOP:
+		why = "too many levels of symbolic links";
+		break;
+	case ENAMETOOLONG:
+		why = "file name too long";
+		break;
+	case ENOEXEC:
+		why = "exec format error";
+		break;
+	}
+	return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": %s", name, why);
+}
+
+static int find(struct rb_run *run, const struct rb_process *process, struct rb_err *err)
+{
+	const char *name = process->args.n ? process->args.v[0] : "";
+	const char *path = rb_env_get(&run->extra_env, "PATH");
+	int r;
+
+	if (strchr(name, '/')) {
+		r = is_program(name);
+		if (r < 0)
+			return fail_program(name, r, err);
+		run->program_path = rb_xstrdup(name);
+		return 0;
+	}
+	if (!path)
+		path = rb_env_get(&process->env, "PATH");
+	if (!path)
+		path = DEFAULT_PATH;
+	while (*name && path) {
+		rb_autofree char *full = rb_path_entry(&path, name);
+
+		if (is_program(full) == 0) {
+			run->program_path = rb_take_ptr(full);
+			return 0;
+		}
+	}
+	return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": executable file not found in $PATH", name);
+}
+
+/* The container's passwd is hostile: no FIFO may hold us, no endless file may feed us. */
+static char *home_of(struct rb_run *run, uint32_t uid)
+{
+	rb_autofree char *text = NULL, *home = NULL;
+	rb_autofd fd = -1;
+	struct stat st;
+
+	if (rb_root_open(run->root_fd, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0 &&
+	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && rb_read_fd(fd, PASSWD_MAX, &text, NULL) == 0)
+		home = rb_passwd_home(text, uid);
+	return home ? rb_take_ptr(home) : rb_xstrdup("/");
+}
+
+static void make_env(struct rb_run *run, const struct rb_process *process)
+{
+	rb_autofree char *home = NULL;
+	const char *have = rb_env_get(&run->extra_env, "HOME");
+	char listen_pid[] = "LISTEN_PID=1", **over;
+	struct rb_strv extra = run->extra_env;
+
+	if (!have)
+		have = rb_env_get(&process->env, "HOME");
+	if (!have || !*have)
+		home = home_of(run, process->user.uid);
+	/* sd_listen_fds(3): the pid that the program itself sees */
+	over = rb_xmalloc((extra.n + 1) * sizeof(*over));
+	for (size_t i = 0; i < extra.n; i++)
+		over[i] = extra.v[i];
+	extra.v = over;
+	if (run->listen_fds)
+		extra.v[extra.n++] = listen_pid;
+	rb_child_of(run)->env = rb_env_merge(&process->env, &extra, home);
+	free(over);
+}
+
+/* Without close_range(2): each descriptor that there is, as a procfs of our own lists them. */
+static int mark_each(struct rb_run *run, unsigned from, struct rb_err *err)
+{
+	int dir = openat(run->proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = dir < 0 ? NULL : fdopendir(dir);
+	struct dirent *entry;
+
+	if (!list) {
+		int errnum = errno;
+
+		rb_closep(&dir);
+		return rb_fail_sys(err, errnum, "list our descriptors");
+	}
+	while ((entry = readdir(list))) {
+		uint32_t fd;
+
+		if (rb_parse_u32(entry->d_name, &fd) == 0 && fd >= from)
+			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* the list's own is closed below */
+	}
+	(void)closedir(list);
+	return 0;
+}
+
+/* Nothing but stdio and what the caller passes on crosses the execve. Marked, not closed: our own are needed
+ * to report a failure. */
+static int mark_descriptors(struct rb_run *run, struct rb_err *err)
+{
+	unsigned from = 3 + run->preserve_fds;
+
+	if (close_range(from, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return 0;
+	return mark_each(run, from, err);
+}
+
+static void reset_signals(void)
+{
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		(void)sigaction(sig, &dfl, NULL); /* KILL, STOP and the C library's own cannot be set */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/**
+ * rb_step_find() - find the program as its user will, and make ready all that it is started with
+ *
+ * Before: user, capabilities and working directory are the program's.
+ */
+int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	const struct rb_process *process = step->u.process.process;
+	int r = find(run, process, err);
+
+	if (r < 0)
+		return r;
+	make_env(run, process);
+	r = rb_tty_adopt(run, err);
+	if (r == 0)
+		r = mark_descriptors(run, err);
+	if (r < 0)
+		return r;
+	reset_signals();
+	/* the change of ids has cleared it (prctl(2)); until the gate the runtime's death is ours too */
+	if (prctl(PR_SET_PDEATHSIG, run->die_with_parent || run->gate >= 0 ? SIGKILL : 0, 0, 0, 0) < 0)
+		return rb_fail_sys(err, errno, "set the parent-death signal");
+	return 0;
+}
+
+/** rb_step_exec() - become the program */
+int rb_step_exec(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	const struct rb_process *process = step->u.process.process;
+	int r;
+
+	(void)execve(run->program_path, process->args.v, rb_child_of(run)->env);
+	r = -errno;
+	if (r == -ENOENT) {
+		(void)rb_fail(err, RB_ERR_CONFIG, "exec %s: no such file or directory", run->program_path);
+		return rb_err_hint(err, "its interpreter or dynamic loader is not in the root file system");
+	}
+	if (r == -EACCES || r == -EPERM || r == -ENOEXEC)
+		return fail_program(process->args.v[0], r, err);
+	return rb_fail_sys(err, -r, "exec %s", run->program_path);
+}

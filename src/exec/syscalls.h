@@ -1,0 +1,57 @@
+/* syscalls.h - system calls that this C library has no wrapper for
+ *
+ * Each returns as the call does: -1 and errno on failure. Old kernels are simulated by a seccomp filter
+ * from outside, never by a switch here.
+ */
+#ifndef RUNBOX_EXEC_SYSCALLS_H
+#define RUNBOX_EXEC_SYSCALLS_H
+
+#include <linux/openat2.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* sched_setattr(2); named apart from the kernel's struct, whose header clashes with <sched.h> */
+struct rb_sched_attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
+
+static inline int rb_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = { .flags = flags, .resolve = resolve };
+
+	return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+}
+
+static inline int rb_sched_setattr(pid_t pid, const struct rb_sched_attr *attr)
+{
+	return (int)syscall(SYS_sched_setattr, pid, attr, 0);
+}
+
+static inline int rb_ioprio_set(int which, int who, int value)
+{
+	return (int)syscall(SYS_ioprio_set, which, who, value);
+}
+
+static inline int rb_set_mempolicy(int mode, const unsigned long *nodes, unsigned long max_node)
+{
+	return (int)syscall(SYS_set_mempolicy, mode, nodes, max_node);
+}
+
+static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned long c)
+{
+	return syscall(SYS_keyctl, op, a, b, c, 0);
+}
+
+/* The C library's getcwd() hides "(unreachable)", which is what has to be seen. */
+static inline long rb_getcwd(char *buf, size_t size)
+{
+	return syscall(SYS_getcwd, buf, size);
+}
+
+#endif
