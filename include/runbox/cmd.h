@@ -27,7 +27,7 @@ struct rb_cli {
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 	uint32_t preserve_fds;
 	/* others */
-	bool all, force, quiet;
+	bool all, force, quiet, want_rootless;
 	const char *format, *file, *assume;
 	/* what is left */
 	char **args;

@@ -104,6 +104,8 @@ int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret,
 
 /** rb_state_load() - from state.json, else from the journal. @state: empty; rb_state_done() also after failure */
 int rb_state_load(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
+/** rb_state_load_journal() - from the journal alone */
+int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
 void rb_state_done(struct rb_state *state);
 #define rb_autostate __attribute__((cleanup(rb_state_done))) struct rb_state
 /** rb_state_text() - the text of state.json */
@@ -135,6 +137,9 @@ struct rb_container {
 /** rb_container_open() - open, lock if asked for, load, look at the status */
 int rb_container_open(struct rb_container *c, const char *root, const char *id, enum rb_store_lock lock,
 		      struct rb_err *err);
+/** rb_container_open_damaged() - load from the journal alone, for `delete --force` when state.json is unreadable.
+ *  Before: rb_container_open() failed with the lock taken. */
+int rb_container_open_damaged(struct rb_container *c, struct rb_err *err);
 void rb_container_close(struct rb_container *c);
 #define rb_autocontainer __attribute__((cleanup(rb_container_close))) struct rb_container
 

@@ -76,6 +76,14 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id, 
 	return r;
 }
 
+int rb_container_open_damaged(struct rb_container *c, struct rb_err *err)
+{
+	rb_state_done(&c->state);
+	c->state = (struct rb_state){ 0 };
+	c->status = RB_STOPPED;
+	return rb_state_load_journal(&c->store, &c->state, err);
+}
+
 void rb_container_close(struct rb_container *c)
 {
 	rb_state_done(&c->state);

@@ -4,6 +4,7 @@
  * of state/ itself (create, options, process, start, poststop) and those of steps, for their undo.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -73,7 +74,7 @@ static int begin(void *ctx, struct rb_err *err)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");
 	if (rec->opts->notify_dir && mkdirat(rec->store.dir_fd, "notify", 0755) < 0)
 		return rb_fail_sys(err, errno, "make the directory of the notify socket");
-	rec->run->state_fd = dup(rec->store.dir_fd);
+	rec->run->state_fd = fcntl(rec->store.dir_fd, F_DUPFD_CLOEXEC, 3);
 	if (rec->run->state_fd < 0)
 		return rb_fail_sys(err, errno, "open the state directory");
 	return 0;

@@ -130,7 +130,7 @@ int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena, s
 }
 
 /* What a create that never wrote state.json left word of. */
-static int load_journal(const struct rb_store *store, struct rb_state *state, struct rb_err *err)
+int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, struct rb_err *err)
 {
 	struct rb_arena *a = &state->arena;
 	struct rb_strv journal, f;
@@ -138,6 +138,7 @@ static int load_journal(const struct rb_store *store, struct rb_state *state, st
 	struct rb_spec spec = { 0 };
 	uint64_t number;
 
+	state->id = store->id;
 	state->oci_version = state->bundle = state->rootfs = state->created = "";
 	state->uid = geteuid();
 	for (size_t i = 0; r == 0 && i < journal.n; i++) {
@@ -166,7 +167,7 @@ int rb_state_load(const struct rb_store *store, struct rb_state *state, struct r
 	int r = rb_read_file(store->dir_fd, "state.json", FILE_MAX, &text, &len);
 
 	if (r == -ENOENT)
-		r = load_journal(store, state, err);
+		r = rb_state_load_journal(store, state, err);
 	else if (r < 0)
 		r = rb_fail_sys(err, -r, "read state.json of container %s", store->id);
 	else

@@ -1,0 +1,232 @@
+/* launch.c - from the command line to a created container, for `create` and `run`
+ *
+ * Sockets and descriptors of the caller are checked before anything is made. Failures of the plan are
+ * undone by exec/ and the recorder; nothing here outlives the process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cmd/cmd_priv.h"
+#include "runbox/err.h"
+#include "runbox/fd.h"
+#include "runbox/log.h"
+
+void rb_launch_init(struct rb_launch *l)
+{
+	*l = (struct rb_launch){ .bundle = RB_BUNDLE_NONE, .record.store = RB_STORE_NONE, .pidfd_sock = -1 };
+	rb_run_init(&l->run);
+}
+
+void rb_launch_done(struct rb_launch *l)
+{
+	rb_run_done(&l->run);
+	rb_record_done(&l->record);
+	rb_plan_done(&l->plan);
+	rb_spec_done(&l->spec);
+	rb_bundle_close(&l->bundle);
+	rb_closep(&l->pidfd_sock);
+	rb_arena_done(&l->arena);
+}
+
+/* How many descriptors from 3 on socket activation passed to us (sd_listen_fds(3)). */
+static unsigned listen_fds(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint32_t n, whose;
+
+	if (!fds || !pid || rb_parse_u32(fds, &n) < 0 || rb_parse_u32(pid, &whose) < 0)
+		return 0;
+	return whose == (uint32_t)getpid() ? n : 0;
+}
+
+/* A descriptor that was inherited is not close-on-exec; all that we opened ourselves are. */
+static int check_inherited(unsigned n, struct rb_err *err)
+{
+	if (n > 1u << 20)
+		return rb_fail(err, RB_ERR_USAGE, "--preserve-fds: %u descriptors are too many", n);
+	for (unsigned i = 0; i < n; i++) {
+		int flags = fcntl((int)(3 + i), F_GETFD);
+
+		if (flags < 0 || (flags & FD_CLOEXEC))
+			return rb_fail(err, RB_ERR_USAGE, "--preserve-fds: descriptor %u is not open", 3 + i);
+	}
+	return 0;
+}
+
+static void add_env(struct rb_launch *l, const char *name, const char *value)
+{
+	l->run.extra_env.v[l->run.extra_env.n++] = rb_arena_printf(&l->arena, "%s=%s", name, value);
+}
+
+static int take_descriptors(struct rb_launch *l, const struct rb_cli *cli, struct rb_err *err)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+
+	l->run.listen_fds = listen_fds();
+	l->run.preserve_fds = l->run.listen_fds + cli->preserve_fds;
+	l->opts.preserve_fds = l->run.preserve_fds;
+	l->run.extra_env.v = rb_arena_alloc(&l->arena, 5 * sizeof(char *)); /* each row below, and NULL */
+	if (l->run.listen_fds) {
+		add_env(l, "LISTEN_FDS", rb_arena_printf(&l->arena, "%u", l->run.listen_fds));
+		add_env(l, "LISTEN_PID", "1");
+		if (names)
+			add_env(l, "LISTEN_FDNAMES", names);
+	}
+	return check_inherited(l->run.preserve_fds, err);
+}
+
+/* CONTRACT of the notify socket: its directory is mounted at /run/notify of the container. */
+static void ask_notify(struct rb_launch *l)
+{
+	const char *host = getenv("NOTIFY_SOCKET");
+
+	if (!host || !*host)
+		return;
+	l->opts.notify_dir = rb_arena_printf(&l->arena, "%s/%s/notify", l->root, l->id);
+	add_env(l, "NOTIFY_SOCKET", "/run/notify/notify.sock");
+}
+
+/* A terminal needs somebody to hold its master: us in the foreground, else the console socket. */
+static int check_console(const struct rb_cli *cli, const struct rb_spec *spec, bool detached, struct rb_err *err)
+{
+	bool terminal = spec->process.present && spec->process.terminal;
+
+	if (detached && terminal && !cli->console_socket)
+		return rb_fail(err, RB_ERR_USAGE,
+			       "process.terminal is true and nobody stays in the foreground: --console-socket is needed");
+	if (cli->console_socket && !terminal)
+		return rb_fail(err, RB_ERR_USAGE, "--console-socket needs process.terminal to be true");
+	if (cli->console_socket && !detached)
+		return rb_fail(err, RB_ERR_USAGE, "--console-socket is for create and for run --detach");
+	return 0;
+}
+
+static int connect_to(const char *what, const char *path, int *ret_fd, struct rb_err *err)
+{
+	int r;
+
+	if (!path)
+		return 0;
+	r = rb_unix_connect(AT_FDCWD, path, SOCK_STREAM, ret_fd);
+	return r < 0 ? rb_fail_sys(err, -r, "connect to %s %s", what, path) : 0;
+}
+
+static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool detached, struct rb_err *err)
+{
+	int r = rb_store_root(&l->arena, cli->root, &l->root, err);
+
+	l->id = cli->args[0];
+	l->opts.no_pivot = cli->no_pivot;
+	l->opts.no_new_keyring = cli->no_new_keyring;
+	l->opts.cgroups_disabled = cli->cgroup_manager && rb_streq(cli->cgroup_manager, "disabled");
+	l->opts.has_console_socket = cli->console_socket != NULL;
+	l->opts.detached = detached;
+	if (r == 0)
+		r = rb_id_check(l->id, err);
+	if (r == 0)
+		r = take_descriptors(l, cli, err);
+	if (r == 0 && cli->pid_file)
+		r = rb_absolute(&l->arena, cli->pid_file, &l->opts.pid_file, err);
+	if (r == 0)
+		ask_notify(l);
+	return r;
+}
+
+static int compile(struct rb_launch *l, const struct rb_cli *cli, struct rb_err *err)
+{
+	struct rb_plan_opts opts;
+	int r = rb_host_probe(&l->arena, &l->host, !l->opts.cgroups_disabled, err);
+
+	if (r < 0)
+		return r;
+	rb_plan_opts_fill(&opts, l->id, l->bundle.path, &l->opts);
+	opts.systemd_cgroup = cli->systemd_cgroup ||
+			      (cli->cgroup_manager && rb_streq(cli->cgroup_manager, "systemd"));
+	r = rb_plan_compile(&l->plan, &l->spec, &l->host, &opts, err);
+	for (size_t i = 0; r == 0 && i < l->plan.warnings.n; i++)
+		rb_log_warn("%s", l->plan.warnings.v[i]);
+	return r;
+}
+
+static int prepare(struct rb_launch *l, struct rb_cli *cli, bool detached, struct rb_err *err)
+{
+	int r = read_options(l, cli, detached, err);
+
+	if (r == 0)
+		r = rb_bundle_open(&l->bundle, &l->arena, cli->bundle, cli->config, err);
+	if (r == 0)
+		r = rb_spec_decode("config.json", l->bundle.config, l->bundle.config_len, &l->spec, err);
+	if (r == 0)
+		r = check_console(cli, &l->spec, detached, err);
+	if (r == 0)
+		r = compile(l, cli, err);
+	if (r == 0)
+		r = connect_to("console socket", cli->console_socket, &l->run.console_sock, err);
+	if (r == 0)
+		r = connect_to("pidfd socket", cli->pidfd_socket, &l->pidfd_sock, err);
+	return r;
+}
+
+static int send_pidfd(struct rb_launch *l, struct rb_err *err)
+{
+	rb_autofd own = -1;
+	int r;
+
+	if (l->pidfd_sock < 0)
+		return 0;
+	if (l->run.pidfd < 0) {
+		own = (int)syscall(SYS_pidfd_open, l->run.pid, 0);
+		if (own < 0)
+			return rb_fail_sys(err, errno, "open a pidfd of the container");
+	}
+	r = rb_send_fd(l->pidfd_sock, "pidfd", strlen("pidfd"), own >= 0 ? own : l->run.pidfd);
+	return r < 0 ? rb_fail_sys(err, -r, "send the pidfd of the container") : 0;
+}
+
+/* A container that is created, but of which the caller was not told, is of no use to anybody. */
+static void take_back(struct rb_launch *l)
+{
+	rb_autocontainer c = RB_CONTAINER_NONE;
+	struct rb_err err = { 0 };
+
+	rb_record_done(&l->record);
+	if (rb_container_open(&c, l->root, l->id, RB_LOCK_WAIT, &err) < 0 || rb_container_destroy(&c, &err) < 0)
+		rb_log_warn("container %s: %s", l->id, err.msg);
+}
+
+int rb_launch_create(struct rb_launch *l, struct rb_cli *cli, bool detached, struct rb_err *err)
+{
+	int r = prepare(l, cli, detached, err);
+
+	if (r < 0)
+		return r;
+	l->record.run = &l->run;
+	l->record.spec = &l->spec;
+	l->record.root = l->root;
+	l->record.rootfs = rb_bundle_rootfs(&l->arena, l->bundle.path, &l->spec);
+	l->record.config = l->bundle.config;
+	l->record.config_len = l->bundle.config_len;
+	l->record.opts = &l->opts;
+	rb_record_init(&l->record, &l->recorder);
+	l->run.plan = &l->plan;
+	l->run.id = l->id;
+	l->run.bundle = l->bundle.path;
+	l->run.bundle_fd = rb_take_fd(&l->bundle.fd);
+	l->run.rec = &l->recorder;
+	l->run.foreground = !detached;
+	l->run.die_with_parent = l->spec.ext.die_with_parent && !detached;
+	r = rb_exec_create(&l->run, err);
+	if (r < 0)
+		return r;
+	r = send_pidfd(l, err);
+	if (r < 0)
+		take_back(l);
+	else
+		rb_record_done(&l->record);
+	return r;
+}

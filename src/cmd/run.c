@@ -1,0 +1,112 @@
+/* run.c - create, start, wait, delete in one go */
+#include <errno.h>
+#include <sys/prctl.h>
+
+#include "cmd/cmd_priv.h"
+#include "runbox/err.h"
+#include "runbox/fd.h"
+#include "runbox/log.h"
+#include "runbox/proc.h"
+
+static int open_container(struct rb_container *c, const struct rb_launch *l, struct rb_err *err)
+{
+	return rb_container_open(c, l->root, l->id, RB_LOCK_WAIT, err);
+}
+
+/* Nothing of a run that failed stays; the failure that counts is the first. */
+static void give_up(const struct rb_launch *l)
+{
+	rb_autocontainer c = RB_CONTAINER_NONE;
+	struct rb_err err = { 0 };
+	int r = open_container(&c, l, &err);
+
+	if (r == 0)
+		r = rb_container_destroy(&c, &err);
+	if (r < 0 && r != -ENOENT)
+		rb_log_warn("container %s: %s", l->id, err.msg);
+}
+
+static int start(const struct rb_launch *l, struct rb_notify *notify, struct rb_err *err)
+{
+	rb_autocontainer c = RB_CONTAINER_NONE;
+	int r = open_container(&c, l, err);
+
+	if (r == 0)
+		r = rb_verb_check(RB_VERB_START, c.status, l->id, err);
+	if (r == 0)
+		r = rb_notify_open(notify, &c, err);
+	return r < 0 ? r : rb_container_start(&c, err);
+}
+
+static int run_detached(struct rb_launch *l, struct rb_err *err)
+{
+	struct rb_notify notify = { .fd = -1 };
+	rb_autofd pidfd = -1;
+	int r = start(l, &notify, err);
+
+	if (r < 0) {
+		give_up(l);
+	} else if (notify.fd >= 0) {
+		/* held open by nobody else, so it is still that process */
+		r = rb_proc_open(l->run.pid, l->record.start_time, &pidfd);
+		r = r < 0 ? 0 : rb_notify_wait(&notify, pidfd, err);
+	}
+	rb_notify_close(&notify);
+	return r;
+}
+
+static int run_foreground(struct rb_launch *l, bool keep, struct rb_err *err)
+{
+	struct rb_notify notify = { .fd = -1 };
+	struct rb_foreground fg = {
+		.pid = l->run.pid, .pidfd = -1, .master = l->run.master, .signals = -1, .notify = &notify,
+		.keep_size = l->spec.process.has_console_size,
+	};
+	rb_autofd pidfd = -1;
+	int status = 0;
+	int r = rb_proc_open(l->run.pid, l->record.start_time, &pidfd);
+
+	if (r < 0)
+		(void)rb_fail_sys(err, -r, "open the container's process");
+	fg.pidfd = pidfd;
+	if (r == 0)
+		r = rb_foreground_begin(&fg, err);
+	if (r == 0)
+		r = start(l, &notify, err);
+	if (r == 0)
+		r = rb_foreground_loop(&fg, &status, err);
+	rb_foreground_end(&fg);
+	rb_notify_close(&notify);
+	if (r < 0 || !keep)
+		give_up(l);
+	return r < 0 ? r : status;
+}
+
+static int run(struct rb_cli *cli, struct rb_err *err)
+{
+	struct rb_launch l;
+	int r;
+
+	if (!cli->detach && !cli->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return rb_fail_sys(err, errno, "become the reaper of the container's orphans");
+	rb_launch_init(&l);
+	r = rb_launch_create(&l, cli, cli->detach, err);
+	if (r == 0)
+		r = cli->detach ? run_detached(&l, err) : run_foreground(&l, cli->keep, err);
+	rb_launch_done(&l);
+	return r;
+}
+
+static const struct rb_option options[] = {
+	RB_OPT_ROWS_CREATE,
+	{ .name = "detach", .letter = 'd', .type = RB_OPT_BOOL, RB_OPT_FIELD(detach),
+	  .help = "return once the program runs" },
+	{ .name = "keep", .type = RB_OPT_BOOL, RB_OPT_FIELD(keep), .help = "do not delete the container at its end" },
+	RB_OPT_END,
+};
+
+const struct rb_cmd rb_cmd_run = {
+	.name = "run", .args = "ID", .summary = "Create and start a container, wait for its end, delete it",
+	.text = "The exit status is that of the container's process, 128 and the signal's number when it died of one.",
+	.options = options, .min_args = 1, .max_args = 1, .flags = RB_CMD_PROTECT, .run = run,
+};
