@@ -36,9 +36,8 @@ static bool is_cgroup(const struct rb_mount *m)
 /* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to follow. */
 static const char *from_bundle(struct compile *c, const char *path)
 {
-	if (*path == '/')
-		return path;
-	return rb_arena_printf(c->arena, "%s/%s", rb_streq(c->bundle, "/") ? "" : c->bundle, path);
+	return *path == '/' || !c->opts->bundle ? path
+						: rb_arena_printf(c->arena, "%s/%s", c->opts->bundle, path);
 }
 
 static int check_proc_target(struct compile *c, const struct rb_mount *m, const char *dest, size_t i,
@@ -66,10 +65,6 @@ static int check_mount(struct compile *c, const struct rb_mount *m, size_t i, st
 {
 	const char *dest = compile_clean(c->arena, NULL, m->dest);
 
-	if (rb_streq(dest, "/")) {
-		(void)rb_fail_at(err, mount_at(c, i, ".destination"), "a mount on / would hide the root");
-		return rb_err_hint(err, "use root.path");
-	}
 	if (m->opts.bind && !m->opts.remount && !(m->source && *m->source))
 		return rb_fail_at(err, mount_at(c, i, ".source"), "a bind mount needs a source");
 	if (!m->opts.bind && !m->opts.remount && !m->opts.n_propagation && !(m->type && *m->type)) {
@@ -127,6 +122,8 @@ int check_mounts(struct compile *c, struct rb_err *err)
 		r = check_mount(c, m, i, err);
 		if (r < 0)
 			return r;
+		if (!m->type) /* so that a step can compare it */
+			m->type = m->opts.bind ? "bind" : "none";
 		if (is_sealed_later(c, i)) {
 			m->options = without_ro(c->arena, &m->options);
 			m->opts.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
@@ -203,16 +200,19 @@ static bool is_opened(struct compile *c, size_t i)
 {
 	const struct rb_mount *m = &c->mounts[i];
 
-	if (!m->opts.bind || m->opts.remount)
+	if (m->opts.remount)
 		return false;
 	/* needs CAP_SYS_ADMIN over the file system, which root of a user namespace has not */
-	if (is_id_mapped(m))
+	if (is_id_mapped(m) && (m->opts.bind || compile_has(c, CLONE_NEWUSER)))
 		return true;
+	if (!m->opts.bind)
+		return false;
 	/* a source in the container's own root shows the mounts made before it */
 	if (compile_below(compile_clean(c->arena, c->bundle, m->source), c->root_path))
 		return false;
 	/* once the child's mounts are slaves a copy could no longer be a peer of the host's mount */
-	return compile_has(c, CLONE_NEWUSER) || (is_shared(m) && compile_is_new(c, CLONE_NEWNS));
+	return compile_has(c, CLONE_NEWUSER) ||
+	       (is_shared(m) && (c->spec->linux_.rootfs_propagation & MS_SHARED));
 }
 
 /* SELinux: file systems that are made for the container take its label as a mount option. */
@@ -266,30 +266,6 @@ int emit_open_root(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/* The directory of the sd_notify socket. Its slot among the opened sources is the one after the config's. */
-static void add_notify(struct compile *c, enum rb_step_kind kind)
-{
-	static char *const options[] = { "bind", "nosuid", "nodev", "noexec" };
-	struct rb_mount *m;
-	struct rb_step *step;
-
-	if (!c->opts->notify_dir)
-		return;
-	m = rb_arena_alloc(c->arena, sizeof(*m));
-	m->dest = "/run/notify";
-	m->type = "bind";
-	m->source = c->opts->notify_dir;
-	m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
-	memcpy(m->options.v, options, sizeof(options));
-	m->opts.bind = true;
-	m->opts.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-	step = compile_add(c, kind, NULL);
-	step->u.mount.m = m;
-	step->u.mount.index = c->spec->n_mounts;
-	step->u.mount.source = m->source;
-	step->u.mount.opened = kind == RB_STEP_MOUNT && compile_has(c, CLONE_NEWUSER);
-}
-
 int emit_open_sources(struct compile *c, struct rb_err *err)
 {
 	int r = 0;
@@ -297,8 +273,6 @@ int emit_open_sources(struct compile *c, struct rb_err *err)
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
 		if (is_opened(c, i))
 			r = add_mount(c, RB_STEP_OPEN_SOURCE, i, err);
-	if (r == 0 && compile_has(c, CLONE_NEWUSER))
-		add_notify(c, RB_STEP_OPEN_SOURCE);
 	return r;
 }
 
@@ -329,6 +303,29 @@ int emit_rootfs(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/* The directory of the sd_notify socket. It is none of the config's mounts and has no slot among the sources. */
+static void add_notify(struct compile *c)
+{
+	static char *const options[] = { "bind", "nosuid", "nodev", "noexec" };
+	struct rb_mount *m;
+	struct rb_step *step;
+
+	if (!c->opts->notify_dir)
+		return;
+	m = rb_arena_alloc(c->arena, sizeof(*m));
+	m->dest = "/run/notify";
+	m->type = "bind";
+	m->source = c->opts->notify_dir;
+	m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
+	memcpy(m->options.v, options, sizeof(options));
+	m->opts.bind = true;
+	m->opts.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	step = compile_add(c, RB_STEP_MOUNT, NULL);
+	step->u.mount.m = m;
+	step->u.mount.index = c->spec->n_mounts;
+	step->u.mount.source = m->source;
+}
+
 int emit_mounts(struct compile *c, struct rb_err *err)
 {
 	int r = 0;
@@ -336,7 +333,7 @@ int emit_mounts(struct compile *c, struct rb_err *err)
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
 		r = add_mount(c, RB_STEP_MOUNT, i, err);
 	if (r == 0 && compile_has(c, CLONE_NEWNS))
-		add_notify(c, RB_STEP_MOUNT);
+		add_notify(c);
 	return r;
 }
 
