@@ -74,8 +74,10 @@ static void own_pipes(uid_t uid)
 	for (int fd = 0; fd < 3; fd++) {
 		struct stat st;
 
-		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid != uid)
-			(void)fchown(fd, uid, (gid_t)-1); /* the pipe itself works all the same */
+		if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode) || st.st_uid == uid)
+			continue;
+		if (fchown(fd, uid, (gid_t)-1) < 0)
+			continue; /* the pipe itself works all the same */
 	}
 }
 

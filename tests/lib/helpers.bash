@@ -277,7 +277,7 @@ left_processes() {
 	local dir pid
 	for dir in /proc/[0-9]*; do
 		pid=${dir#/proc/}
-		[ "$pid" != "$$" ] && [ "$pid" != "$BASHPID" ] || continue
+		if [ "$pid" = "$$" ] || [ "$pid" = "$BASHPID" ]; then continue; fi
 		if grep -qs "$SUFFIX" "$dir/cgroup"; then
 			:
 		elif grep -qsz "^RBT_SUFFIX=$SUFFIX" "$dir/environ" && is_runbox "$pid"; then
@@ -297,11 +297,11 @@ is_runbox() {
 
 left_state() {
 	ls -A "$ROOT" 2>/dev/null || true
-	ls -A /run/runbox 2>/dev/null | grep -F "$SUFFIX" || true
+	find /run/runbox -mindepth 1 -maxdepth 1 -name "*$SUFFIX*" 2>/dev/null || true
 }
 
 left_links() {
-	ls /sys/class/net /run/netns 2>/dev/null | grep -F "$SUFFIX" || true
+	find /sys/class/net /run/netns -mindepth 1 -maxdepth 1 -name "*$SUFFIX*" 2>/dev/null || true
 }
 
 # leaks: says all that is left and fails if anything is

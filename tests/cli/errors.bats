@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# errors.bats - each failure: the exact line, the exit status, and that nothing stays behind
+#
+# `fails STATUS LINE COMMAND` compares the whole of stderr. Where the line holds the name of a
+# directory of this test it is written with $T.
+load ../lib/helpers
+
+# refused LINE [JQ...]: create of a bundle edited so is refused with LINE, status 1, and leaves nothing
+refused() {
+	local line=$1
+	shift
+	make_bundle b "$@"
+	fails 1 "$line" rb create --bundle "$T/b" "$(cid b)"
+	leaks
+	fails 1 "$line" rb run --bundle "$T/b" "$(cid b)"
+	leaks
+}
+
+# --- the bundle ---
+
+@test "errors: a bundle that does not exist" {
+	fails 1 "bundle $T/none does not exist" rb create --bundle "$T/none" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: a bundle that is a file" {
+	echo >"$T/file"
+	fails 1 "bundle $T/file is no directory" rb create --bundle "$T/file" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: a bundle without config.json" {
+	mkdir "$T/b"
+	fails 1 "bundle $T/b has no config.json" rb create --bundle "$T/b" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: a config.json that is a directory" {
+	mkdir -p "$T/b/config.json"
+	fails 1 "config.json of bundle $T/b is a directory" rb create --bundle "$T/b" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: a config.json that may not be read" {
+	requires root setpriv
+	make_bundle b
+	chmod 600 "$T/b/config.json"
+	mkdir -m 777 "$T/other"
+	fails 1 "read config.json of bundle $T/b: Permission denied (EACCES)" \
+		setpriv --reuid 4242 --regid 4242 --clear-groups "$RUNBOX" --root "$T/other/state" create --bundle "$T/b" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: config.json is empty, cut off, followed by more, or not JSON" {
+	make_bundle b
+	: >"$T/b/config.json"
+	fails 1 "config.json:1:1: the file is empty" rb create --bundle "$T/b" "x-$SUFFIX"
+	printf '{"ociVersion": "1.0.0",' >"$T/b/config.json"
+	fails 1 "config.json:1:24: the text ends too early" rb create --bundle "$T/b" "x-$SUFFIX"
+	printf '{"ociVersion": "1.0.0"}\n{}' >"$T/b/config.json"
+	fails 1 "config.json:2:1: text after the end of the document" rb create --bundle "$T/b" "x-$SUFFIX"
+	printf 'not json' >"$T/b/config.json"
+	fails 1 "config.json:1:2: not JSON" rb create --bundle "$T/b" "x-$SUFFIX"
+	leaks
+}
+
+@test "errors: a duplicate key, also in another case" {
+	make_bundle b
+	sed -i 's|"cwd": "/"|"cwd": "/", "CWD": "/tmp"|' "$T/b/config.json"
+	run -1 rb create --bundle "$T/b" "x-$SUFFIX"
+	[[ $output == *"process.CWD"* || $output == *"process.cwd"* ]]
+	leaks
+}
+
+# --- values ---
+
+@test "errors: a wrong type" {
+	refused "x" '.process.args = "sh"'
+}
+
+@test "errors: an unknown namespace, with the likely spelling" {
+	refused "x" '.linux.namespaces[0].type = "pdi"'
+}
+
+@test "errors: an unknown word of an enumeration" {
+	refused "x" '.process.rlimits = [{"type": "RLIMIT_NOFILES", "soft": 1, "hard": 1}]'
+}
+
+@test "errors: a missing field" {
+	refused "x" 'del(.process.cwd)'
+}
+
+@test "errors: a relative cwd" {
+	refused "x" '.process.cwd = "tmp"'
+}
+
+@test "errors: no arguments" {
+	refused "x" '.process.args = []'
+}
+
+@test "errors: a namespace twice" {
+	refused "x" '.linux.namespaces += [{"type": "pid"}]'
+}
+
+@test "errors: a namespace path of another type" {
+	refused "x" '.linux.namespaces |= map(if .type == "network" then .path = "/proc/self/ns/uts" else . end)'
+}
+
+@test "errors: a namespace path that does not exist" {
+	refused "x" '.linux.namespaces |= map(if .type == "network" then .path = "/run/netns/no-such-name" else . end)'
+}
+
+@test "errors: id maps without a user namespace" {
+	refused "x" '.linux.uidMappings = [{"containerID": 0, "hostID": 1, "size": 1}]'
+}
+
+@test "errors: a user namespace without id maps" {
+	refused "x" '.linux.namespaces += [{"type": "user"}]'
+}
+
+@test "errors: hostname without a UTS namespace" {
+	refused "x" '.hostname = "x" | .linux.namespaces |= map(select(.type != "uts"))'
+}
+
+@test "errors: a sysctl that is not of a namespace" {
+	refused "x" '.linux.sysctl = {"vm.overcommit_memory": "1"}'
+}
+
+@test "errors: a uid of 4294967295" {
+	refused "x" '.process.user.uid = 4294967295'
+}
+
+@test "errors: a cgroupsPath that climbs" {
+	refused "x" '.linux.cgroupsPath = "/a/../../b"'
+}
+
+@test "errors: an unknown seccomp action" {
+	refused "x" '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALOW"}'
+}
+
+# --- the id ---
+
+@test "errors: ids that are no names" {
+	make_bundle b
+	local id
+	for id in "" . .. a/b "a b" ../x "$(printf 'a\nb')" 'a:b'; do
+		run -1 rb create --bundle "$T/b" "$id"
+		[[ $output == *"container ID"* ]] || { echo "id '$id': $output" >&2; return 1; }
+		[ "$(wc -l <<<"$output")" -eq 1 ]
+	done
+	leaks
+}
+
+@test "errors: an id in use" {
+	make_bundle b
+	args b /bin/probe pause=1
+	create_bundle b
+	fails 1 "container with given ID already exists: $(cid b)" rb create --bundle "$T/b" "$(cid b)"
+	fails 1 "container with given ID already exists: $(cid b)" rb run --bundle "$T/b" "$(cid b)"
+	assert_status b created
+}
+
+@test "errors: verbs on a container that does not exist" {
+	local verb
+	for verb in start kill delete state ps; do
+		fails 1 "container none-$SUFFIX does not exist" rb $verb "none-$SUFFIX"
+	done
+	leaks
+}
+
+@test "errors: a cgroup that has processes is refused" {
+	requires root
+	make_bundle b
+	args b /bin/probe pause=1
+	start_bundle b
+	make_bundle c '.linux.cgroupsPath = "/rbt-" + $suffix + "/b"'
+	run -1 rb create --bundle "$T/c" "$(cid c)"
+	[[ $output == *"/rbt-$SUFFIX/b"* ]]
+	assert_status b created || assert_status b running
+	[ ! -e "$ROOT/$(cid c)" ]
+}
+
+# --- the root file system and the program ---
+
+@test "errors: a rootfs that does not exist" {
+	refused "x" '.root.path = "nothing"'
+}
+
+@test "errors: no root" {
+	refused "x" 'del(.root)'
+}
+
+@test "errors: a program that does not exist" {
+	refused 'exec: "/bin/nothing": no such file or directory (step ' '.process.args = ["/bin/nothing"]'
+}
+
+@test "errors: a program that is not in PATH" {
+	refused 'exec: "nothing": executable file not found in $PATH' '.process.args = ["nothing"]'
+}
+
+@test "errors: a program that is not executable" {
+	refused 'x' '.process.args = ["/bin/plain"]'
+}
+
+@test "errors: a program that is a directory" {
+	refused 'x' '.process.args = ["/bin"]'
+}
+
+@test "errors: a program of another machine" {
+	make_bundle b '.process.args = ["/bin/garbage"]'
+	printf '\177ELFgarbage' >"$T/b/rootfs/bin/garbage"
+	chmod 755 "$T/b/rootfs/bin/garbage"
+	run -1 rb run --bundle "$T/b" "$(cid b)"
+	leaks
+}
+
+# --- mounts ---
+
+@test "errors: a bind source that does not exist" {
+	refused "x" '.mounts += [{"destination": "/mnt", "source": "/no/such/dir", "options": ["bind"]}]'
+}
+
+@test "errors: an unknown file system" {
+	refused "x" '.mounts += [{"destination": "/mnt", "type": "no-such-fs", "source": "none"}]'
+}
+
+@test "errors: an option that the file system does not know" {
+	refused "x" '.mounts += [{"destination": "/mnt", "type": "tmpfs", "source": "none", "options": ["no-such-option"]}]'
+}
+
+@test "errors: a mount target below a file" {
+	refused "x" '.mounts += [{"destination": "/etc/passwd/x", "type": "tmpfs", "source": "none"}]'
+}
+
+@test "errors: a directory bound on a file" {
+	refused "x" '.mounts += [{"destination": "/etc/passwd", "source": "/tmp", "options": ["bind"]}]'
+}
+
+# --- hooks ---
+
+@test "errors: a hook that fails, with its kind and number" {
+	refused "x" '.hooks.createRuntime = [{"path": "/bin/true"}, {"path": "/bin/false"}]'
+	refused "x" '.hooks.prestart = [{"path": "/bin/false"}]'
+	refused "x" '.hooks.createContainer = [{"path": "/bin/false"}]'
+}
+
+@test "errors: a hook that does not exist" {
+	refused "x" '.hooks.createRuntime = [{"path": "/no/such/hook"}]'
+}
+
+@test "errors: a hook with a relative path" {
+	refused "x" '.hooks.createRuntime = [{"path": "hook"}]'
+}
+
+@test "errors: a hook's own words reach the caller" {
+	make_bundle b '.hooks.createRuntime = [{"path": "/bin/sh", "args": ["sh", "-c", "echo because >&2; exit 3"]}]'
+	run -1 rb run --bundle "$T/b" "$(cid b)"
+	[[ $output == *because* ]]
+	[[ $output == *createRuntime* ]]
+	leaks
+}
+
+# --- the command line ---
+
+@test "errors: unknown commands and options, with the likely spelling" {
+	fails 1 'unknown command "strat": did you mean start?' rb strat x
+	fails 1 'unknown option --bundel: did you mean --bundle?' rb create --bundel x y
+	fails 1 'flag needs an argument: --bundle' rb create y --bundle
+	fails 1 'too few arguments: runbox state ID' rb state
+	fails 1 'exec is not supported yet' rb exec x y
+}
+
+@test "errors: --log gets one JSON object, with the same words as stderr" {
+	make_bundle b 'del(.root)'
+	run -1 rb --log "$T/log" --log-format json create --bundle "$T/b" "$(cid b)"
+	[ "$(wc -l <"$T/log")" -eq 1 ]
+	jq -e '.level == "error" and (.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}:[0-9]{2})$"))' "$T/log"
+	[ "runbox: $(jq -r .msg "$T/log")" = "$output" ]
+}
+
+@test "errors: control characters of an image do not reach the terminal" {
+	make_bundle b
+	args b $'/bin/\033[31mred\nline'
+	run -1 rb run --bundle "$T/b" "$(cid b)"
+	[[ $output != *$'\033'* ]]
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# layouts.bats - the three cgroup layouts, each as a private mount namespace shows it on this host
+#
+# v1: the unified mount is taken away. v2: only a cgroup2 mount is left, with the controllers that no v1
+# hierarchy holds. Cgroups that were there before are not touched.
+load ../lib/helpers
+
+setup() {
+	rb_setup
+	requires root unshare
+}
+
+# under LAYOUT COMMAND...
+under() {
+	local layout=$1 set_up
+	shift
+	case $layout in
+	v1) set_up='umount /sys/fs/cgroup/unified' ;;
+	v2) set_up='umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup' ;;
+	as-is) set_up=true ;;
+	esac
+	unshare -m --propagation private sh -c "$set_up"' && exec "$@"' sh "$@"
+}
+
+needs_layout() {
+	case $1 in
+	v1)
+		requires cgroup1
+		mountpoint -q /sys/fs/cgroup/unified || skip "needs a hybrid host to make a v1 view of"
+		;;
+	v2)
+		requires cgroup2
+		;;
+	esac
+}
+
+# life LAYOUT: the whole life of a container, with a process tree and no pid namespace to hold it
+life() {
+	needs_layout "$1"
+	make_bundle web '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
+	args web /bin/probe fork=3 pause=1
+	under "$1" "$RUNBOX" --root "$ROOT" create --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- || {
+		cat "$T/out" >&2
+		return 1
+	}
+	[ -n "$(left_cgroups)" ]
+	under "$1" "$RUNBOX" --root "$ROOT" start "$(cid web)"
+	wait_for 5 sh -c "[ \$(cat \"/proc/$(pid_of web)/task/$(pid_of web)/children\" | wc -w) -eq 3 ]"
+	[ "$(under "$1" "$RUNBOX" --root "$ROOT" ps --format json "$(cid web)" | jq length)" -eq 4 ]
+	under "$1" "$RUNBOX" --root "$ROOT" state "$(cid web)" | jq -e '.status == "running"'
+	run -1 under "$1" "$RUNBOX" --root "$ROOT" delete "$(cid web)"
+	under "$1" "$RUNBOX" --root "$ROOT" delete --force "$(cid web)"
+	leaks
+}
+
+@test "layouts: v1" { life v1; }
+@test "layouts: v2" { life v2; }
+@test "layouts: the host's own" { life as-is; }
+
+@test "layouts: devices are denied on v2 too" {
+	needs_layout v2
+	make_bundle web '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}]'
+	args web /bin/probe try=/dev/blk try=/dev/null
+	SEEN=$(under v2 "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)")
+	expect '.try."/dev/blk".open' 1
+	expect '.try."/dev/null" | [.open, .write]' '[0,0]'
+	leaks
+}
+
+@test "layouts: no cgroups at all, with --cgroup-manager disabled" {
+	make_bundle web
+	args web /bin/probe exit=0
+	unshare -m --propagation private sh -c 'umount -R /sys/fs/cgroup && exec "$@"' sh \
+		"$RUNBOX" --root "$ROOT" --cgroup-manager disabled run --bundle "$T/web" "$(cid web)"
+	leaks
+}

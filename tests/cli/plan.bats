@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# plan.bats - runbox plan
+load ../lib/helpers
+
+@test "plan: text, one line a step, and nothing is done" {
+	make_bundle web
+	run -0 --separate-stderr rb plan --bundle "$T/web"
+	[ -z "$stderr" ]
+	[[ $output == *pivot-root* ]]
+	[[ $output == *"mounts[0]"* ]]
+	[ ! -e "$ROOT" ]
+	leaks
+}
+
+@test "plan: the same input gives the same plan" {
+	make_bundle web
+	rb plan --bundle "$T/web" >"$T/one"
+	rb plan --bundle "$T/web" >"$T/two"
+	cmp "$T/one" "$T/two"
+}
+
+@test "plan: JSON has every step, dot is a graph" {
+	make_bundle web
+	local steps
+	steps=$(rb plan --bundle "$T/web" --format json | jq '.steps | length')
+	[ "$steps" -gt 10 ]
+	run -0 rb plan --bundle "$T/web" --format dot
+	[[ ${lines[0]} == digraph* ]]
+}
+
+@test "plan: for another host than this one" {
+	make_bundle web
+	rb plan --bundle "$T/web" --assume v1 >"$T/v1"
+	rb plan --bundle "$T/web" --assume v2 >"$T/v2"
+	run ! cmp -s "$T/v1" "$T/v2"
+}
+
+@test "plan: of a container: what was done, with times" {
+	make_bundle web
+	args web /bin/probe pause=1
+	start_bundle web
+	run -0 rb plan "$(cid web)"
+	[[ $output == *pivot-root* ]]
+	run -0 rb plan --format json "$(cid web)"
+	jq -e '[.steps[] | select(.name == "pivot-root" or .kind == "pivot-root")] | length == 1' <<<"$output"
+}
+
+@test "plan: needs no privileges" {
+	requires root setpriv
+	make_bundle web
+	chmod 755 "$T"
+	run -0 setpriv --reuid 4242 --regid 4242 --clear-groups "$RUNBOX" plan --bundle "$T/web"
+}

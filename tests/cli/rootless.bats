@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# rootless.bats - runbox as an ordinary user
+#
+# A throw-away uid with no name; user namespaces of its own with one id, and with subordinate ids
+# where newuidmap(1) has some for it.
+load ../lib/helpers
+
+setup() {
+	rb_setup
+	requires root setpriv userns
+	chmod 755 "$T"
+	U=$((50000 + RANDOM % 1000))
+	mkdir -m 700 "$T/home"
+	chown "$U:$U" "$T/home"
+}
+
+user() {
+	setpriv --reuid "$U" --regid "$U" --clear-groups env -i PATH="$PATH" XDG_RUNTIME_DIR="$T/home" "$@"
+}
+
+user_bundle() {
+	make_bundle "$1" ".linux.namespaces += [{\"type\": \"user\"}] | .linux.uidMappings = [{\"containerID\": 0, \"hostID\": $U, \"size\": 1}]
+		| .linux.gidMappings = [{\"containerID\": 0, \"hostID\": $U, \"size\": 1}] | del(.linux.cgroupsPath)"
+	chmod 755 "$T/$1"
+	rm -rf "$T/$1/rootfs"
+	cp -r "$(base_rootfs)" "$T/$1/rootfs"
+	chown -hR "$U:$U" "$T/$1"
+}
+
+@test "rootless: a user with one id runs, kills and deletes a container" {
+	user_bundle b
+	args b /bin/probe ids namespaces args mounts
+	SEEN=$(user "$RUNBOX" run --bundle "$T/b" "$(cid b)")
+	expect '[.uid, .gid, .pid]' '[0,0,1]'
+	expect .setgroups '"deny"'
+	args b /bin/probe pause=1
+	user "$RUNBOX" run --detach --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	[ "$(user "$RUNBOX" state "$(cid b)" | jq -r .status)" = running ]
+	user "$RUNBOX" list -q | grep -q "$(cid b)"
+	user "$RUNBOX" kill "$(cid b)" KILL
+	wait_for 5 sh -c "[ \"\$(setpriv --reuid $U --regid $U --clear-groups env XDG_RUNTIME_DIR='$T/home' '$RUNBOX' state '$(cid b)' | jq -r .status)\" = stopped ]"
+	user "$RUNBOX" delete "$(cid b)"
+	[ -z "$(user "$RUNBOX" list -q)" ]
+	leaks
+}
+
+@test "rootless: devices are binds of the host's" {
+	user_bundle b
+	args b /bin/probe dev try=/dev/null
+	SEEN=$(user "$RUNBOX" run --bundle "$T/b" "$(cid b)")
+	expect '[.dev[] | select(.path == "/dev/null") | [.type, .major, .minor]]' '[["c",1,3]]'
+	expect '.try."/dev/null" | [.open, .write]' '[0,0]'
+}
+
+@test "rootless: without a user namespace a clear error" {
+	make_bundle b
+	chmod 755 "$T/b"
+	run -1 user "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	[ -z "$(user "$RUNBOX" list -q)" ]
+}
+
+@test "rootless: subordinate ids by newuidmap" {
+	requires newuidmap newgidmap
+	# a user with a name and subordinate ids, for as long as this test takes, in a private /etc
+	user_bundle b
+	edit_bundle b ".linux.uidMappings += [{\"containerID\": 1, \"hostID\": 700000, \"size\": 1000}] | .linux.gidMappings += [{\"containerID\": 1, \"hostID\": 700000, \"size\": 1000}]"
+	args b /bin/probe namespaces ids
+	chown "$U" "$T/b/config.json"
+	cp /etc/passwd "$T/passwd"
+	echo "rbt:x:$U:$U::/:/bin/sh" >>"$T/passwd"
+	echo "rbt:700000:65536" >"$T/subid"
+	cat >"$T/go" <<-EOS
+		mount --bind "$T/passwd" /etc/passwd && mount --bind "$T/subid" /etc/subuid && mount --bind "$T/subid" /etc/subgid &&
+		exec setpriv --reuid $U --regid $U --clear-groups env -i PATH="$PATH" XDG_RUNTIME_DIR="$T/home" "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	EOS
+	[ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "needs /etc/subuid and /etc/subgid"
+	SEEN=$(unshare -m --propagation private sh "$T/go")
+	expect '.uid_map | length' 2
+	expect '.uid' 0
+}

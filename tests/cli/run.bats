@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# run.bats - runbox run
+load ../lib/helpers
+
+@test "run: gives back the exit status and leaves nothing" {
+	local n
+	make_bundle web
+	for n in 0 1 42 255; do
+		args web /bin/probe exit=$n
+		run -"$n" run_bundle web
+		leaks
+	done
+}
+
+@test "run: 128 and the signal when one ended the program" {
+	make_bundle web '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
+	args web /bin/probe raise=9
+	run -137 run_bundle web
+	args web /bin/probe raise=6
+	run -134 run_bundle web
+	leaks
+}
+
+@test "run: forwards signals" {
+	make_bundle web
+	args web /bin/probe ready=/tmp/up pause=1
+	rb run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
+	local runner=$!
+	wait_for 5 test -e "$T/web/rootfs/tmp/up"
+	wait_for 5 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
+	kill -TERM $runner
+	wait $runner
+	leaks
+}
+
+@test "run: passes standard streams through as they are" {
+	requires busybox
+	make_bundle web
+	args web /bin/sh -c 'cat; echo err >&2'
+	printf 'a\r\nb\0c' | rb run --bundle "$T/web" "$(cid web)" >"$T/out" 2>"$T/err" 3>&- 4>&-
+	printf 'a\r\nb\0c' | cmp - "$T/out"
+	[ "$(cat "$T/err")" = err ]
+}
+
+@test "run: a terminal passes newlines through as they are, typed text goes in" {
+	requires python3 busybox
+	make_bundle web '.process.terminal = true'
+	args web /bin/sh -c 'stty -echo; echo ready; read x; echo got $x'
+	run -0 "$LIB/onpty.py" 24x80 --after ready --type "hello
+" -- "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)"
+	[[ $output == *"got hello"* ]]
+	leaks
+}
+
+@test "run: a resize of the terminal reaches the container" {
+	requires python3 busybox
+	make_bundle web '.process.terminal = true'
+	args web /bin/sh -c 'trap "stty size; exit 7" WINCH; echo ready; while :; do sleep 1; done'
+	run -7 "$LIB/onpty.py" 24x80 --after ready --resize 33x77 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)"
+	[[ $output == *"33 77"* ]]
+}
+
+@test "run: --detach returns while it runs" {
+	make_bundle web
+	args web /bin/probe pause=1
+	rb run --detach --bundle "$T/web" --pid-file "$T/pid" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	assert_status web running
+	[ "$(cat "$T/pid")" = "$(pid_of web)" ]
+}
+
+@test "run: --keep leaves a stopped container" {
+	make_bundle web
+	args web /bin/probe exit=3
+	run -3 run_bundle web --keep
+	assert_status web stopped
+	rb delete "$(cid web)"
+	leaks
+}
+
+@test "run: SIGKILL of the runtime leaves a container that delete --force removes" {
+	make_bundle web
+	args web /bin/probe ready=/tmp/up pause=1
+	rb run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+	wait_for 5 test -e "$T/web/rootfs/tmp/up"
+	kill -KILL $!
+	wait $! || true
+	assert_status web running
+	rb delete --force "$(cid web)"
+	leaks
+}
+
+@test "run: the bundles that the build lays out" {
+	requires root
+	local b r
+	for b in "$BUILDDIR"/bundles/*/; do
+		b=$(basename "$b")
+		[ -e "$BUILDDIR/bundles/$b/rootfs" ] || continue
+		[ "$b" = shell ] || [ "$b" = default ] && continue
+		r=0
+		rb run --bundle "$BUILDDIR/bundles/$b" "$b-$SUFFIX" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
+		[ $r -eq 0 ] || { echo "$b: status $r"; cat "$T/out" "$T/err"; [ "$b" = readonly ] || return 1; }
+	done >&2
+	leaks
+}
+
+@test "run: bundles/hello greets" {
+	run -0 rb run --bundle "$BUILDDIR/bundles/hello" "hello-$SUFFIX"
+	[ "${lines[0]}" = "Hello from a container!" ]
+	[ "${lines[1]}" = "pid 1, uid 0, gid 0, host name hello, in /" ]
+	leaks
+}

@@ -1,0 +1,303 @@
+#!/usr/bin/env bats
+# security.bats - faults that runtimes had, re-created on throw-away bundles
+#
+# Each test names the published record it comes from. The rootfs is the attacker's.
+load ../lib/helpers
+
+setup() {
+	rb_setup
+	requires root busybox
+	# what an escape would read or write
+	mkdir "$T/host"
+	echo "host secret" >"$T/host/secret"
+	mkdir "$T/host/dir"
+}
+
+# the host's side was not touched
+host_is_whole() {
+	[ "$(cat "$T/host/secret")" = "host secret" ]
+	[ "$(find "$T/host" | wc -l)" -eq 3 ]
+}
+
+@test "security: /proc of the image is a link (CVE-2019-19921, CVE-2023-27561)" {
+	make_bundle b
+	rmdir "$T/b/rootfs/proc"
+	ln -s tmp "$T/b/rootfs/proc"
+	run -1 run_bundle b
+	[[ $output == *"mounts[0]"* ]]
+	leaks
+}
+
+@test "security: /sys of the image is a link (CVE-2023-28642)" {
+	make_bundle b '.mounts += [{"destination": "/sys", "type": "sysfs", "source": "sysfs"}]'
+	rmdir "$T/b/rootfs/sys"
+	ln -s tmp "$T/b/rootfs/sys"
+	run -1 run_bundle b
+	leaks
+}
+
+@test "security: a volume with a link at its proc (CVE-2019-19921)" {
+	make_bundle b '.mounts |= [{"destination": "/vol", "source": "vol", "options": ["bind"]}, {"destination": "/vol/proc", "type": "proc", "source": "proc"}]'
+	mkdir "$T/b/vol"
+	ln -s "$T/host/dir" "$T/b/vol/proc"
+	run run_bundle b
+	host_is_whole
+	leaks
+}
+
+@test "security: a mount over /proc that is no procfs is refused (CVE-2019-16884)" {
+	make_bundle b '.mounts += [{"destination": "/proc/sys", "source": "vol", "options": ["bind"]}] | .linux.sysctl = {"kernel.shmmax": "4242"}'
+	mkdir -p "$T/b/vol/kernel"
+	echo 1 >"$T/b/vol/kernel/shmmax"
+	run run_bundle b
+	[ "$status" -ne 0 ] || [ "$(cat "$T/b/vol/kernel/shmmax")" = 1 ]
+	[ "$(cat "$T/b/vol/kernel/shmmax")" = 1 ]
+	leaks
+}
+
+@test "security: /dev of the image is a link to the host (CVE-2026-41579)" {
+	make_bundle b '.mounts |= map(select(.destination != "/dev"))'
+	rmdir "$T/b/rootfs/dev"
+	ln -s "$T/host/dir" "$T/b/rootfs/dev"
+	run run_bundle b
+	host_is_whole
+	[ -z "$(ls -A "$T/host/dir")" ]
+	leaks
+}
+
+@test "security: a mount target is a link out of the root (CVE-2015-1335, CVE-2019-18837)" {
+	make_bundle b '.mounts += [{"destination": "/out/inner", "type": "tmpfs", "source": "t"}, {"destination": "/out2", "type": "tmpfs", "source": "t"}]'
+	ln -s "$T/host/dir" "$T/b/rootfs/out"
+	ln -s ../../../../../.."$T/host/dir" "$T/b/rootfs/out2"
+	args b /bin/probe mounts
+	run run_bundle b
+	host_is_whole
+	leaks
+}
+
+@test "security: a mount target made through a dangling link stays inside (CVE-2024-45310)" {
+	make_bundle b '.mounts += [{"destination": "/out/file", "source": "config.json", "options": ["bind"]}]'
+	ln -s "$T/host/made" "$T/b/rootfs/out"
+	run run_bundle b
+	host_is_whole
+	leaks
+}
+
+@test "security: masks do not follow a link, and are not the image's null device (CVE-2025-31133)" {
+	make_bundle b '.linux.maskedPaths = ["/etc/secret", "/link"] | .mounts |= map(select(.destination != "/dev"))'
+	rm -f "$T/b/rootfs/dev/null"
+	ln -s "$T/host/secret" "$T/b/rootfs/dev/null"
+	ln -s "$T/host/secret" "$T/b/rootfs/link"
+	args b /bin/probe try=/etc/secret text=/link
+	run run_bundle b
+	host_is_whole
+	if [ "$status" -eq 0 ]; then
+		SEEN=$output
+		expect '.try."/etc/secret".bytes' 0
+		[[ $output != *"host secret"* ]]
+	fi
+	leaks
+}
+
+@test "security: /dev/console replaced by a link (CVE-2025-52565)" {
+	make_bundle b '.process.terminal = true | .mounts |= map(select(.destination != "/dev"))'
+	ln -s "$T/host/secret" "$T/b/rootfs/dev/console"
+	args b /bin/probe tty
+	run "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	host_is_whole
+	! grep -q "$T/host/secret" /proc/self/mountinfo
+	leaks
+}
+
+@test "security: the working directory cannot be a leaked descriptor (CVE-2024-21626)" {
+	local n
+	make_bundle b
+	for n in 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+		edit_bundle b ".process.cwd = \"/proc/self/fd/$n\""
+		args b /bin/probe args stat=../../../../../../..
+		run run_bundle b
+		[ "$status" -eq 1 ] || { echo "fd $n: $output" >&2; return 1; }
+		ln -sfn "/proc/self/fd/$n" "$T/b/rootfs/cwd"
+		edit_bundle b '.process.cwd = "/cwd"'
+		run run_bundle b
+		[ "$status" -eq 1 ] || { echo "link to fd $n: $output" >&2; return 1; }
+	done
+	leaks
+}
+
+@test "security: args[0] cannot be a leaked descriptor (CVE-2024-21626)" {
+	local n
+	make_bundle b
+	for n in 3 4 5 6 7 8 9 10; do
+		args b "/proc/self/fd/$n/bin/sh" -c 'echo escaped'
+		run run_bundle b
+		[[ $output != *escaped* ]]
+		[ "$status" -ne 0 ]
+	done
+	leaks
+}
+
+@test "security: the runtime's own program cannot be started or written from inside (CVE-2019-5736)" {
+	local before
+	before=$(sha256sum <"$RUNBOX")
+	make_bundle b
+	args b /proc/self/exe --version
+	run run_bundle b
+	# what runs, if anything, is not the file on the host; and that file is whole
+	[ "$(sha256sum <"$RUNBOX")" = "$before" ]
+	printf '#!/proc/self/exe\n' >"$T/b/rootfs/bin/shebang"
+	chmod 755 "$T/b/rootfs/bin/shebang"
+	args b /bin/shebang
+	run run_bundle b
+	[ "$(sha256sum <"$RUNBOX")" = "$before" ]
+	leaks
+}
+
+@test "security: /proc/PID/exe of a waiting container is not the file on the host (CVE-2019-5736)" {
+	make_bundle b
+	create_bundle b
+	local pid
+	pid=$(pid_of b)
+	run ! dd if=/dev/zero of="/proc/$pid/exe" bs=1 count=1 conv=notrunc
+	[ "$(stat -Lc %d:%i "/proc/$pid/exe")" != "$(stat -c %d:%i "$RUNBOX")" ] || {
+		# the same inode is allowed only through a mount that is read-only
+		run ! sh -c "exec 3<>/proc/$pid/exe"
+	}
+}
+
+@test "security: the waiting process holds streams and its gate, and is not dumpable (CVE-2016-9962)" {
+	make_bundle b
+	create_bundle b
+	local pid fd n=0
+	pid=$(pid_of b)
+	for fd in /proc/"$pid"/fd/*; do
+		[ "${fd##*/}" -le 2 ] || n=$((n + 1))
+		[[ $(readlink "$fd") != *"$T/host"* ]]
+		# no directory of the host
+		[ ! -d "$fd" ] || [ "${fd##*/}" -le 2 ] || { echo "directory: $(readlink "$fd")" >&2; return 1; }
+	done
+	[ $n -le 2 ] || { ls -l /proc/"$pid"/fd >&2; return 1; }
+	# a process that is not dumpable belongs to root on /proc, whatever its uid
+	make_bundle c '.process.user = {"uid": 1234, "gid": 1234}'
+	create_bundle c
+	[ "$(stat -c %u "/proc/$(pid_of c)/environ")" -eq 0 ]
+}
+
+@test "security: no descriptor of the caller is handed on" {
+	make_bundle b
+	args b /bin/probe fds
+	exec {one}<"$T/host/secret" {two}<"$T/host"
+	SEEN=$(run_bundle b)
+	exec {one}<&- {two}<&-
+	expect '.fds | keys' '["0","1","2"]'
+}
+
+@test "security: typing into the caller's terminal (CVE-2017-5226)" {
+	requires python3
+	make_bundle b
+	args b /bin/probe tty args
+	SEEN=$("$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" | tr -d '\r')
+	expect .tty.controlling false
+	expect .sid 1
+}
+
+@test "security: the root of the host is not reachable over .." {
+	make_bundle b
+	args b /bin/probe stat=/../../../.. 'try=/proc/1/root/../../..'
+	SEEN=$(run_bundle b)
+	[ "$(jq -r '.stat | length' <<<"$SEEN")" -eq 1 ]
+	args b /bin/busybox ls /../../../../../../
+	run -0 run_bundle b
+	[[ $output != *boot* || ! -d /boot ]]
+}
+
+@test "security: numbers are never looked up as names (CVE-2016-3697)" {
+	make_bundle b '.process.user = {"uid": 1000, "gid": 1000}'
+	printf '1000:x:0:0::/:/bin/sh\nroot:x:0:0::/:/bin/sh\n' >"$T/b/passwd"
+	mv "$T/b/passwd" "$T/b/rootfs/etc/passwd"
+	look b ids
+	expect .uid 1000
+}
+
+@test "security: passwd of the image is a pipe, a device, a link, or endless" {
+	make_bundle b
+	rm "$T/b/rootfs/etc/passwd"
+	mkfifo "$T/b/rootfs/etc/passwd"
+	args b /bin/probe args
+	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	rm "$T/b/rootfs/etc/passwd"
+	ln -s /dev/zero "$T/b/rootfs/etc/passwd"
+	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	rm "$T/b/rootfs/etc/passwd"
+	ln -s "$T/host/secret" "$T/b/rootfs/etc/passwd"
+	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	leaks
+}
+
+@test "security: a program is a pipe, a device, a directory" {
+	make_bundle b
+	mkfifo "$T/b/rootfs/bin/pipe"
+	args b /bin/pipe
+	run -1 timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	args b /dev/zero
+	run -1 timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	leaks
+}
+
+@test "security: the cgroup tree is read-only without a cgroup namespace (CVE-2023-25809)" {
+	make_bundle b '.linux.namespaces |= map(select(.type != "cgroup")) | .mounts += [{"destination": "/sys", "type": "sysfs", "source": "s", "options": ["ro"]},
+		{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "noexec", "nodev", "ro"]}]'
+	look b mounts
+	expect '[.mounts[] | select(.dest | startswith("/sys/fs/cgroup")) | .options | split(",") | index("ro") != null] | unique' '[true]'
+}
+
+@test "security: devices are denied unless listed, also without a deny-all (GHSA-g54h-m393-cpwq)" {
+	make_bundle b '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}] | .linux.resources.devices = [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rw"}]'
+	look b try=/dev/blk
+	expect '.try."/dev/blk".open' 1
+	make_bundle c '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}]'
+	look c try=/dev/blk
+	expect '.try."/dev/blk".open' 1
+}
+
+@test "security: ids that are paths" {
+	make_bundle b
+	local id
+	for id in ../../x /etc "a/../b" .. "-x/.."; do
+		run -1 rb create --bundle "$T/b" -- "$id"
+		run -1 rb state -- "$id"
+		run rb delete --force -- "$id"
+		[ -d /etc ]
+	done
+	leaks
+}
+
+@test "security: a state root that others can write to is refused" {
+	mkdir -m 777 "$ROOT"
+	make_bundle b
+	run -1 rb create --bundle "$T/b" "$(cid b)"
+	[[ $output == *"can be written to by others"* ]]
+	chmod 700 "$ROOT"
+}
+
+@test "security: state in the root is for the owner alone" {
+	make_bundle b
+	args b /bin/probe pause=1
+	start_bundle b
+	[ "$(stat -c %a "$ROOT")" = 700 ]
+	[ "$(stat -c %a "$ROOT/$(cid b)")" = 700 ]
+	[ -z "$(find "$ROOT" -perm /022 ! -type s ! -type l)" ]
+}
+
+@test "security: propagation does not reach the host" {
+	make_bundle b '.linux.rootfsPropagation = "shared" | .mounts += [{"destination": "/mnt", "type": "tmpfs", "source": "t"}]'
+	args b /bin/probe pause=1
+	start_bundle b
+	[ -z "$(left_mounts)" ]
+}
+
+@test "security: hooks get no environment of the caller (annotations neither)" {
+	make_bundle b '.hooks.createRuntime = [{"path": "/usr/bin/env", "args": ["env"]}]'
+	SECRET_OF_CALLER=1 run run_bundle b
+	[[ $output != *SECRET_OF_CALLER* ]]
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# soak.bats - containers by the thousand, and the host as it was
+#
+# RB_SOAK says how many rounds; 1000 unless given.
+# timeout: 900
+load ../lib/helpers
+
+setup() {
+	rb_setup
+	requires root
+	N=${RB_SOAK:-1000}
+}
+
+# picture: all that a container could leave in this namespace, counted
+picture() {
+	printf 'mounts %s\n' "$(wc -l </proc/self/mountinfo)"
+	printf 'cgroups %s\n' "$(left_cgroups | wc -l)"
+	printf 'state %s\n' "$(left_state | wc -l)"
+	printf 'processes %s\n' "$(left_processes | wc -l)"
+	printf 'fds %s\n' "$(find /proc/$$/fd -mindepth 1 | wc -l)"
+	printf 'tmp %s\n' "$(find "$T" -mindepth 1 ! -path '*/rootfs/*' ! -path "$ROOT" | wc -l)"
+}
+
+same_picture() {
+	picture >"$BATS_TEST_TMPDIR/after"
+	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+# rounds NAME: run, and create/start/kill/delete
+rounds() {
+	local i id
+	id=$(cid "$1")
+	touch "$T/log"
+	picture >"$BATS_TEST_TMPDIR/before"
+	for ((i = 0; i < N; i++)); do
+		rb run --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&- || { cat "$T/log" >&2; echo "run $i" >&2; return 1; }
+		rb create --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&- && rb start "$id" && rb delete --force "$id" || {
+			cat "$T/log" >&2
+			echo "round $i" >&2
+			return 1
+		}
+	done
+	same_picture
+	leaks
+}
+
+@test "soak: bundles/hello, run and create/start/delete" {
+	mkdir "$T/hello"
+	cp -a "$BUILDDIR/bundles/hello/." "$T/hello/"
+	edit_bundle hello '.linux.cgroupsPath = "/rbt-" + $suffix + "/hello"'
+	rounds hello
+}
+
+@test "soak: an engine's configuration" {
+	requires busybox
+	engine_bundle engine "$SRCDIR/tests/data/podman.json"
+	edit_bundle engine '.process.terminal = false'
+	args engine /bin/true
+	rounds engine
+}
+
+@test "soak: four at a time" {
+	local w pids=() p
+	requires busybox
+	make_bundle web '.linux.cgroupsPath |= null | del(.linux.cgroupsPath)'
+	args web /bin/true
+	touch "$T/log"
+	picture >"$BATS_TEST_TMPDIR/before"
+	for w in 1 2 3 4; do
+		(
+			for ((i = 0; i < N / 10; i++)); do
+				rb run --bundle "$T/web" "w$w-$SUFFIX" >/dev/null 2>"$T/err.$w" </dev/null 3>&- 4>&- || exit 1
+			done
+		) &
+		pids+=($!)
+	done
+	for p in "${pids[@]}"; do
+		wait "$p" || { cat "$T"/err.* >&2; return 1; }
+	done
+	rm -f "$T"/err.*
+	same_picture
+	leaks
+}
