@@ -66,6 +66,9 @@ void rb_json_path_key(struct rb_buf *path, const char *key);
 /** rb_json_path_index() - add "[3]" */
 void rb_json_path_index(struct rb_buf *path, size_t index);
 
+/** rb_json_path_cut() - leave out the middle of a path that is too long for a message. */
+void rb_json_path_cut(struct rb_buf *path);
+
 /** rb_json_type_name() - "a string", "an array" ... */
 const char *rb_json_type_name(enum rb_json_type type);
 

@@ -42,6 +42,7 @@ static int fail_va(struct rb_dec *d, const struct rb_at *at, const char *fmt, va
 	char what[sizeof(d->err->msg)];
 
 	add_path(&path, at);
+	rb_json_path_cut(&path);
 	rb_json_locate(d->text, d->len, at->node->off, &place);
 	(void)vsnprintf(what, sizeof(what), fmt, ap); /* cut short when too long */
 	return rb_fail_at(d->err, path.data, "%s:%u:%u%s%s: %s", d->name, place.line, place.column,
@@ -128,6 +129,7 @@ static void warn_at_off(struct rb_dec *d, const struct rb_at *at, size_t off, co
 		return;
 	}
 	add_path(&path, at);
+	rb_json_path_cut(&path);
 	rb_json_locate(d->text, d->len, off, &d->place);
 	add_warning(d, rb_arena_printf(&d->spec->arena, "%s:%u:%u%s%s: %s", d->name, d->place.line,
 				       d->place.column, path.data ? " " : "", path.data ? path.data : "", what));

@@ -59,6 +59,7 @@ static int fail_at(const struct parser *p, size_t off, const char *why, const ch
 	rb_autobuf path = { 0 };
 
 	path_of(p, &path);
+	rb_json_path_cut(&path);
 	rb_json_locate(p->text, p->len, off, &place);
 	return rb_fail_at(p->err, path.data, "%s:%u:%u%s%s: %s%s%s%s", p->name, place.line, place.column,
 			  path.data ? " " : "", path.data ? path.data : "", why, what ? " \"" : "",
@@ -358,44 +359,70 @@ static void free_it(void *ctx, void *p)
 	free(p);
 }
 
-/* Part of yajl's text, and ours. */
-static const struct { const char *yajl, *ours; } syntax_errors[] = {
-	{ "trailing garbage",       "there is text after the end of the JSON value" },
-	{ "premature EOF",          "the text ends in the middle of the JSON value" },
-	{ "object key must be",     "a key must be a string in double quotes" },
-	{ "invalid object key",     "a key must be a string in double quotes" },
-	{ "separated by a colon",   "a colon is expected after a key" },
-	{ "inside map",             "a comma or \"}\" is expected after a member of an object" },
-	{ "after array element",    "a comma or \"]\" is expected after an element of an array" },
-	{ "unallowed token",        "a value is expected here" },
-	{ "inside of a string",     "a character or escape that is not allowed in a string" },
-	{ "inside a string",        "a character or escape that is not allowed in a string" },
-	{ "malformed number",       "a number is malformed" },
-	{ "invalid char in json",   "a character that is not allowed here" },
-	{ "invalid string in json", "a word that is none of true, false and null" },
-	{ "comment",                "comments are not allowed" },
+/* Part of yajl's text, ours, and where the fault is: yajl reports the end of what it read. */
+enum fault_at {
+	NEXT_TOKEN,  /* right after the last token */
+	AFTER_COMMA, /* the same, but a comma or colon was in its place */
+	LAST_BYTE,   /* the last byte that yajl read */
+	NEXT_BYTE,   /* the one after it, which yajl gave back */
 };
+static const struct {
+	const char *yajl, *ours;
+	enum fault_at at;
+} syntax_errors[] = {
+	{ "trailing garbage", "there is text after the end of the JSON value", NEXT_TOKEN },
+	{ "premature EOF", "the text ends in the middle of the JSON value", LAST_BYTE },
+	{ "object key must be", "a key must be a string in double quotes", AFTER_COMMA },
+	{ "invalid object key", "a key must be a string in double quotes", AFTER_COMMA },
+	{ "separated by a colon", "a colon is expected after a key", NEXT_TOKEN },
+	{ "inside map", "a comma or \"}\" is expected after a member of an object", NEXT_TOKEN },
+	{ "after array element", "a comma or \"]\" is expected after an element of an array", NEXT_TOKEN },
+	{ "unallowed token", "a value is expected here", AFTER_COMMA },
+	{ "inside string", "a character or escape that is not allowed in a string", NEXT_BYTE },
+	{ "inside a string", "a character or escape that is not allowed in a string", NEXT_BYTE },
+	{ "malformed number", "a number is malformed", AFTER_COMMA },
+	{ "invalid char in json", "a character that is not allowed here", LAST_BYTE },
+	{ "invalid string in json", "a word that is none of true, false and null", AFTER_COMMA },
+	{ "comment", "comments are not allowed", AFTER_COMMA },
+};
+
+static size_t skip_space(const struct parser *p, size_t off)
+{
+	while (off < p->len && is_between(p->text[off]) && p->text[off] != ',' && p->text[off] != ':')
+		off++;
+	return off;
+}
+
+static size_t fault_off(const struct parser *p, enum fault_at at)
+{
+	size_t read = yajl_get_bytes_consumed(p->yajl), off = skip_space(p, p->end);
+
+	if (p->complete)
+		return p->len;
+	if (at == NEXT_BYTE)
+		return read;
+	if (at == LAST_BYTE)
+		return read ? read - 1 : 0;
+	if (at == AFTER_COMMA && off < p->len && is_between(p->text[off]))
+		off = skip_space(p, off + 1);
+	return off;
+}
 
 static int fail_syntax(struct parser *p)
 {
 	unsigned char *text = yajl_get_error(p->yajl, 0, NULL, 0);
 	const char *why = "this is not valid JSON";
-	size_t off = p->complete ? p->len : yajl_get_bytes_consumed(p->yajl);
+	enum fault_at at = LAST_BYTE;
 
 	for (size_t i = 0; i < sizeof(syntax_errors) / sizeof(syntax_errors[0]); i++) {
 		if (strstr((const char *)text, syntax_errors[i].yajl)) {
 			why = syntax_errors[i].ours;
+			at = syntax_errors[i].at;
 			break;
 		}
 	}
 	yajl_free_error(p->yajl, text);
-	/* yajl has read the character or the token at fault; go back to where it begins */
-	if (!p->complete && off > p->end) {
-		off--;
-		while (off > p->end && !is_between(p->text[off - 1]) && p->text[off] != '}' && p->text[off] != ']')
-			off--;
-	}
-	return fail_at(p, off, why, NULL);
+	return fail_at(p, fault_off(p, at), why, NULL);
 }
 
 int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name, const char *text,
@@ -488,6 +515,18 @@ void rb_json_path_key(struct rb_buf *path, const char *key)
 void rb_json_path_index(struct rb_buf *path, size_t index)
 {
 	rb_buf_printf(path, "[%zu]", index);
+}
+
+void rb_json_path_cut(struct rb_buf *path)
+{
+	static const char gap[] = "...";
+	const size_t head = 40, tail = 40;
+
+	if (path->len <= head + tail + strlen(gap))
+		return;
+	memcpy(path->data + head, gap, strlen(gap));
+	memmove(path->data + head + strlen(gap), path->data + path->len - tail, tail + 1);
+	path->len = head + strlen(gap) + tail;
 }
 
 const char *rb_json_type_name(enum rb_json_type type)
