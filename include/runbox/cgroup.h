@@ -20,6 +20,12 @@ int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb
 		     struct rb_err *err);
 /** rb_cgroup_attach() - write @pid into cgroup.procs of each directory. */
 int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, struct rb_err *err);
+/**
+ * rb_cgroup_enter() - move the calling process, which has one thread, into each directory
+ * Much faster than rb_cgroup_attach() on v1, where it waits for no grace period; called in the child, which
+ * uses the descriptors that rb_cgroup_create() opened before it was cloned.
+ */
+int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err);
 /** rb_cgroup_open() - O_DIRECTORY descriptor of one directory, for CLONE_INTO_CGROUP. */
 int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *err);
 /** rb_cgroup_limits() - write linux.resources but for devices. */
@@ -37,6 +43,10 @@ int rb_cgroup_pids(const char *abs_path, pid_t **ret, size_t *ret_n);
 /** rb_cgroup_kill() - end every process below: cgroup.kill, else pidfds, thawing it if frozen; waits up to
  *  @timeout_ms by events. Return: 0, or -ETIMEDOUT reporting pid, state and wchan of one that will not die */
 int rb_cgroup_kill(const char *abs_path, int signum, unsigned timeout_ms, struct rb_err *err);
+/** rb_cgroup_kill_all() - the same over all directories of a container, which is right when it may be frozen:
+ *  on v1 only the freezer's directory can thaw what is killed through another one. */
+int rb_cgroup_kill_all(const char *const *abs_paths, size_t n, int signum, unsigned timeout_ms,
+		       struct rb_err *err);
 /** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody needs.
  *  "Already gone" is success. */
 int rb_cgroup_remove(const char *abs_path, const char *mount, struct rb_err *err);

@@ -1,0 +1,539 @@
+/* cgroup.c - the container's directory in each hierarchy: made, marked, entered, given back
+ *
+ *   create   one mkdirat(2) a hierarchy when the parent is there; else step by step from the mount
+ *   leaf     the directory is opened once, below its mount (RESOLVE_BENEATH|NO_SYMLINKS), and kept
+ *   attach   by the child itself on v1: a write of "0" to `tasks` moves one thread and waits for nobody, where a
+ *            pid written by another process waits for an RCU grace period, 5 to 20 ms on an idle host
+ *            (kernel/cgroup/cgroup.c, cgroup_procs_write_start())
+ *
+ * Every directory that runbox makes is marked by an extended attribute, so that the last container under a
+ * parent removes it and undo never kills in a cgroup of somebody else. Sources: cgroups(7), kernel
+ * cgroup-v2.rst, cgroup-v1/cpusets.rst ("cgroup.clone_children"), freezer-subsystem.rst.
+ */
+#include "runbox/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "exec/cgroup_priv.h"
+#include "exec/exec_priv.h"
+#include "runbox/err.h"
+#include "runbox/fd.h"
+
+/* How often a parent may vanish under us because another container's delete removed it. */
+#define CREATE_TRIES 32
+
+static void abs_path(const struct rb_cgroup_dir *dir, struct rb_buf *out)
+{
+	rb_buf_add(out, dir->hierarchy->mount);
+	rb_buf_add(out, dir->path);
+}
+
+/* --- marks --- */
+
+static const char *const mark_values[] = {
+	[RB_MARK_MADE] = "made", [RB_MARK_FOUND] = "found",
+};
+
+void rb_cgroup_mark_set(const char *path, enum rb_cgroup_mark mark)
+{
+	const char *value = mark_values[mark];
+
+	if (mark == RB_MARK_NONE) {
+		(void)lremovexattr(path, "trusted.runbox"); /* one of the two was never there */
+		(void)lremovexattr(path, "user.runbox");
+		return;
+	}
+	if (lsetxattr(path, "trusted.runbox", value, strlen(value), 0) < 0)
+		(void)lsetxattr(path, "user.runbox", value, strlen(value), 0); /* see mark_get() for "neither" */
+}
+
+enum rb_cgroup_mark rb_cgroup_mark_get(const char *path)
+{
+	char value[16];
+	ssize_t n = lgetxattr(path, "trusted.runbox", value, sizeof(value));
+
+	if (n < 0)
+		n = lgetxattr(path, "user.runbox", value, sizeof(value));
+	if (n < 0)
+		/* v1 has no user.* attributes; who may not set trusted.* there could not mark at all */
+		return errno == EOPNOTSUPP && geteuid() != 0 ? RB_MARK_MADE : RB_MARK_NONE;
+	for (size_t m = RB_MARK_MADE; m <= RB_MARK_FOUND; m++)
+		if ((size_t)n == strlen(mark_values[m]) && memcmp(value, mark_values[m], (size_t)n) == 0)
+			return (enum rb_cgroup_mark)m;
+	return RB_MARK_NONE;
+}
+
+/* --- opened directories --- */
+
+/* One process makes one container at a time, so this is at most one a hierarchy. */
+static struct { char *path; int fd; } leaves[32];
+static size_t n_leaves;
+
+void rb_cgroup_forget(void)
+{
+	while (n_leaves) {
+		n_leaves--;
+		rb_closep(&leaves[n_leaves].fd);
+		free(leaves[n_leaves].path);
+	}
+}
+
+static int open_below(int dir_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+
+	/* no openat2(2) before 5.6: cgroupfs holds no symlinks, and our paths no ".." */
+	if (fd < 0 && errno == ENOSYS)
+		fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_mount(const struct rb_cgroup_dir *dir, struct rb_err *err)
+{
+	int fd = open(dir->hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? rb_fail_sys(err, errno, "open %s", dir->hierarchy->mount) : fd;
+}
+
+/* Take over an opened directory. Return: the descriptor, which stays ours */
+static int keep_leaf(const struct rb_cgroup_dir *dir, int fd)
+{
+	rb_autobuf path = { 0 };
+
+	abs_path(dir, &path);
+	if (n_leaves == sizeof(leaves) / sizeof(leaves[0]))
+		rb_cgroup_forget();
+	leaves[n_leaves].path = rb_take_ptr(path.data);
+	leaves[n_leaves].fd = fd;
+	return leaves[n_leaves++].fd;
+}
+
+int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err)
+{
+	size_t mount_len = strlen(dir->hierarchy->mount);
+	rb_autofd mount_fd = -1;
+	int fd;
+
+	for (size_t i = 0; i < n_leaves; i++)
+		if (strncmp(leaves[i].path, dir->hierarchy->mount, mount_len) == 0 &&
+		    rb_streq(leaves[i].path + mount_len, dir->path))
+			return leaves[i].fd;
+	mount_fd = open_mount(dir, err);
+	if (mount_fd < 0)
+		return mount_fd;
+	fd = open_below(mount_fd, dir->path + 1);
+	if (fd == -ENOENT)
+		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount, dir->path);
+	if (fd < 0)
+		return rb_fail_sys(err, -fd, "open the cgroup %s%s", dir->hierarchy->mount, dir->path);
+	return keep_leaf(dir, fd);
+}
+
+const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, size_t n, enum rb_controller c)
+{
+	for (size_t i = 0; i < n; i++)
+		if (dirs[i].hierarchy->controllers & RB_CG_BIT(c))
+			return &dirs[i];
+	return NULL;
+}
+
+/* --- create --- */
+
+/* cpusets.rst: a new cpuset is empty and no process can enter it. Give it what its parent has.
+ * @rel: below the mount, without a leading slash */
+static int fill_cpuset(int mount_fd, const char *rel)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	const char *slash = strrchr(rel, '/');
+	rb_autobuf parent = { 0 };
+
+	if (slash)
+		rb_buf_addn(&parent, rel, (size_t)(slash - rel) + 1);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		rb_autobuf from = { 0 }, to = { 0 };
+		rb_autofree char *value = NULL;
+		int r;
+
+		rb_buf_printf(&from, "%s%s", parent.data ? parent.data : "", files[i]);
+		rb_buf_printf(&to, "%s/%s", rel, files[i]);
+		r = rb_read_file(mount_fd, from.data, 1 << 16, &value, NULL);
+		if (r < 0)
+			return r;
+		if (value[strspn(value, " \n")] == '\0' && slash) {
+			/* made by somebody who left it empty */
+			parent.data[slash - rel] = '\0';
+			return fill_cpuset(mount_fd, parent.data) < 0 ? -EINVAL : fill_cpuset(mount_fd, rel);
+		}
+		r = rb_write_file(mount_fd, to.data, value);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool is_v1_cpuset(const struct rb_cgroup_dir *dir)
+{
+	return !dir->hierarchy->v2 && dir->hierarchy->controllers & RB_CG_BIT(RB_CG_CPUSET);
+}
+
+/* A parent just made: filled, and told to fill its children itself; marked. */
+static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, struct rb_err *err)
+{
+	rb_autobuf path = { 0 };
+	int r;
+
+	rb_buf_printf(&path, "%s/%s", dir->hierarchy->mount, rel);
+	rb_cgroup_mark_set(path.data, RB_MARK_MADE);
+	if (!is_v1_cpuset(dir))
+		return 0;
+	r = fill_cpuset(mount_fd, rel);
+	if (r < 0)
+		return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data, rb_errno_name(-r));
+	path.len = 0;
+	rb_buf_printf(&path, "%s/cgroup.clone_children", rel);
+	(void)rb_write_file(mount_fd, path.data, "1"); /* else each child is filled by hand */
+	return 0;
+}
+
+/* Make the parents that are missing. Return: 0; 1 when one was made; or a reporting failure */
+static int make_parents(int mount_fd, const struct rb_cgroup_dir *dir, struct rb_err *err)
+{
+	rb_autofree char *rel = rb_xstrdup(dir->path + 1);
+	int made = 0;
+
+	for (char *slash = strchr(rel, '/'); slash; slash = strchr(slash + 1, '/')) {
+		int r = 0;
+
+		*slash = '\0';
+		if (mkdirat(mount_fd, rel, 0755) == 0) {
+			made = 1;
+			r = prepare_parent(mount_fd, dir, rel, err);
+		} else if (errno == ENOENT) {
+			return 0; /* removed again behind our back: the caller retries */
+		} else if (errno != EEXIST) {
+			r = rb_fail_sys(err, errno, "make the cgroup %s/%s", dir->hierarchy->mount, rel);
+		}
+		if (r < 0)
+			return r;
+		*slash = '/';
+	}
+	return made;
+}
+
+/* Is it frozen, itself or by a parent? */
+static bool is_frozen(int fd, const struct rb_cgroup_dir *dir)
+{
+	rb_autofree char *text = NULL;
+
+	if (!(dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)))
+		return false;
+	if (rb_read_file(fd, dir->hierarchy->v2 ? "cgroup.events" : "freezer.state", 4096, &text, NULL) < 0)
+		return false; /* before 5.2 v2 cannot freeze */
+	if (dir->hierarchy->v2)
+		return strstr(text, "frozen 1") != NULL;
+	return !rb_startswith(text, "THAWED");
+}
+
+static bool is_populated(int fd, const struct rb_cgroup_dir *dir, const char *path)
+{
+	rb_autofree char *text = NULL;
+	rb_autofree pid_t *pids = NULL;
+	size_t n = 0;
+
+	if (dir->hierarchy->v2 && rb_read_file(fd, "cgroup.events", 4096, &text, NULL) == 0)
+		return strstr(text, "populated 0") == NULL;
+	/* fail closed: what cannot be listed is taken to be in use */
+	return rb_cgroup_pids(path, &pids, &n) < 0 || n > 0;
+}
+
+/* config-linux.md "Control groups": a frozen or, for create, non-empty cgroup is not fit for purpose. */
+static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struct rb_err *err)
+{
+	rb_autobuf path = { 0 };
+
+	abs_path(dir, &path);
+	if (found && is_populated(fd, dir, path.data)) {
+		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is in use: it has processes", path.data);
+		return rb_err_hint(err, "each container needs a cgroup of its own; change linux.cgroupsPath");
+	}
+	if (is_frozen(fd, dir)) {
+		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is frozen", path.data);
+		return rb_err_hint(err, "a container in it would never start; thaw it, or change linux.cgroupsPath");
+	}
+	return 0;
+}
+
+/* The directory is there, by our hand or not: open, check, mark, fill. */
+static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found, bool parent_made,
+		      struct rb_err *err)
+{
+	rb_autobuf path = { 0 };
+	rb_autofree char *cpus = NULL;
+	rb_autofd fd = -1;
+	int r;
+
+	abs_path(dir, &path);
+	r = open_below(mount_fd, dir->path + 1);
+	if (r < 0)
+		return r == -ENOENT ? -EAGAIN : rb_fail_sys(err, -r, "open the cgroup %s", path.data);
+	fd = r;
+	if (found || !parent_made) {
+		r = check_leaf(fd, dir, found, err);
+		if (r < 0)
+			return r;
+	}
+	/* MADE outlives a create that died half way and is tried again */
+	if (!found || rb_cgroup_mark_get(path.data) == RB_MARK_NONE)
+		rb_cgroup_mark_set(path.data, found ? RB_MARK_FOUND : RB_MARK_MADE);
+	if (is_v1_cpuset(dir) && rb_read_file(fd, "cpuset.cpus", 1 << 16, &cpus, NULL) == 0 &&
+	    cpus[strspn(cpus, " \n")] == '\0') {
+		r = fill_cpuset(mount_fd, dir->path + 1);
+		if (r < 0)
+			return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data, rb_errno_name(-r));
+	}
+	(void)keep_leaf(dir, rb_take_fd(&fd));
+	return 0;
+}
+
+static const char *v2_name(unsigned c)
+{
+	return c == RB_CG_BLKIO ? "io" : rb_controller_names[c];
+}
+
+/* Switch controllers on for the children of one directory. @need must work, the others may.
+ * @rel: below the mount, "" for the mount itself, else ends in "/" */
+static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, unsigned all, unsigned need,
+		     struct rb_err *err)
+{
+	rb_autobuf file = { 0 }, text = { 0 };
+
+	rb_buf_printf(&file, "%scgroup.subtree_control", rel);
+	for (unsigned c = 0; c < RB_CG_COUNT; c++)
+		if (all & RB_CG_BIT(c))
+			rb_buf_printf(&text, "+%s ", v2_name(c));
+	if (rb_write_file(mount_fd, file.data, text.data) == 0)
+		return 0;
+	for (unsigned c = 0; c < RB_CG_COUNT; c++) {
+		char one[32];
+		int r;
+
+		if (!(all & RB_CG_BIT(c)))
+			continue;
+		(void)snprintf(one, sizeof(one), "+%s", v2_name(c));
+		r = rb_write_file(mount_fd, file.data, one);
+		if (r == 0 || !(need & RB_CG_BIT(c)))
+			continue;
+		if (r == -ENOENT && faccessat(mount_fd, file.data, F_OK, 0) < 0)
+			return -EAGAIN; /* the directory went, not the controller */
+		if (r == -ENOENT)
+			return rb_fail(err, RB_ERR_CONFIG, "the controller %s is not available in %s/%s",
+				       v2_name(c), dir->hierarchy->mount, rel);
+		(void)rb_fail_sys(err, -r, "enable the controller %s below %s/%s", v2_name(c),
+				  dir->hierarchy->mount, rel);
+		return r == -EBUSY ? rb_err_hint(err, "a cgroup with processes of its own cannot hand out "
+						      "controllers (cgroups(7))") : r;
+	}
+	return 0;
+}
+
+/* cgroup-v2.rst "Controlling Controllers": from the root down to the parent. */
+static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir, const struct rb_resources *res,
+			      struct rb_err *err)
+{
+	/* always on; asking for them is an error */
+	const unsigned implicit = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) |
+				  RB_CG_BIT(RB_CG_PERF_EVENT) | RB_CG_BIT(RB_CG_CPUACCT);
+	unsigned has = dir->hierarchy->controllers & ~implicit;
+	unsigned need = rb_cgroup_wanted(res) & has, all = need;
+	rb_autobuf rel = { 0 };
+	int r;
+
+	if (!need)
+		return 0;
+	/* a container with limits is one that is watched: its engine reads these too */
+	all |= has & (RB_CG_BIT(RB_CG_CPU) | RB_CG_BIT(RB_CG_MEMORY) | RB_CG_BIT(RB_CG_PIDS) |
+		      RB_CG_BIT(RB_CG_BLKIO));
+	r = enable_at(mount_fd, dir, "", all, need, err);
+	for (const char *p = dir->path + 1, *slash; r == 0 && (slash = strchr(p, '/')); p = slash + 1) {
+		rb_buf_addn(&rel, p, (size_t)(slash - p) + 1);
+		r = enable_at(mount_fd, dir, rel.data, all, need, err);
+	}
+	return r;
+}
+
+/* One try. Return: 0; -EAGAIN when a parent vanished meanwhile; or a reporting failure */
+static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struct rb_resources *res,
+		      struct rb_err *err)
+{
+	bool parent_made = false;
+	int r;
+
+	if (dir->hierarchy->v2 && rb_cgroup_wanted(res) & dir->hierarchy->controllers) {
+		r = make_parents(mount_fd, dir, err);
+		parent_made = r > 0;
+		if (r >= 0)
+			r = enable_controllers(mount_fd, dir, res, err);
+		if (r < 0)
+			return r;
+	}
+	r = mkdirat(mount_fd, dir->path + 1, 0755) < 0 ? -errno : 0;
+	if (r == -ENOENT) {
+		r = make_parents(mount_fd, dir, err);
+		if (r < 0)
+			return r;
+		parent_made = r > 0;
+		r = mkdirat(mount_fd, dir->path + 1, 0755) < 0 ? -errno : 0;
+	}
+	if (r == -ENOENT)
+		return -EAGAIN;
+	if (r < 0 && r != -EEXIST)
+		return rb_fail_sys(err, -r, "make the cgroup %s%s", dir->hierarchy->mount, dir->path);
+	return adopt_leaf(mount_fd, dir, r == -EEXIST, parent_made, err);
+}
+
+int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
+		     struct rb_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		rb_autofd mount_fd = open_mount(&dirs[i], err);
+		int r = mount_fd < 0 ? mount_fd : -EAGAIN;
+
+		for (int tries = 0; r == -EAGAIN && err->kind == RB_ERR_NONE && tries < CREATE_TRIES; tries++)
+			r = try_create(mount_fd, &dirs[i], res, err);
+		if (r == -EAGAIN && err->kind == RB_ERR_NONE)
+			return rb_fail(err, RB_ERR_SYS, "make the cgroup %s%s: its parents are removed again and again",
+				       dirs[i].hierarchy->mount, dirs[i].path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- attach --- */
+
+int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *err)
+{
+	int leaf = rb_cgroup_leaf(dir, err), fd;
+
+	if (leaf < 0)
+		return leaf;
+	fd = fcntl(leaf, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return rb_fail_sys(err, errno, "open the cgroup %s%s", dir->hierarchy->mount, dir->path);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const char *pid, struct rb_err *err)
+{
+	int leaf = rb_cgroup_leaf(dir, err), r;
+
+	if (leaf < 0)
+		return leaf;
+	r = rb_write_file(leaf, file, pid);
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT || r == -ENODEV)
+		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount, dir->path);
+	(void)rb_fail_sys(err, -r, "move the container into the cgroup %s%s", dir->hierarchy->mount, dir->path);
+	if (r == -ENOSPC)
+		return rb_err_hint(err, "its cpuset has no CPUs or no memory nodes");
+	return r;
+}
+
+int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, struct rb_err *err)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", pid);
+	for (size_t i = 0; i < n; i++) {
+		int r = attach_one(&dirs[i], "cgroup.procs", text, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		/* v2 moves whole processes only; CLONE_INTO_CGROUP is its way without waiting */
+		int r = attach_one(&dirs[i], dirs[i].hierarchy->v2 ? "cgroup.procs" : "tasks", "0", err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- the steps --- */
+
+int rb_step_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	return rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n, &run->plan->spec->linux_.resources, err);
+}
+
+int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	if (run->side == RB_SIDE_CHILD)
+		return rb_cgroup_enter(step->u.cgroup.dirs, step->u.cgroup.n, err);
+	return rb_cgroup_attach(step->u.cgroup.dirs, step->u.cgroup.n, run->pid, err);
+}
+
+/* The deepest parent that is there: what is made below it is runbox's to remove, even when it was killed
+ * before it could put its mark. */
+static void record_base(const struct rb_cgroup_dir *dir, struct rb_buf *line)
+{
+	rb_autobuf path = { 0 };
+	char *slash;
+
+	abs_path(dir, &path);
+	for (;;) {
+		slash = strrchr(path.data, '/');
+		*slash = '\0';
+		if ((size_t)(slash - path.data) <= strlen(dir->hierarchy->mount) ||
+		    faccessat(AT_FDCWD, path.data, F_OK, 0) == 0)
+			break;
+	}
+	rb_record_arg(line, path.data);
+}
+
+void rb_record_cgroup(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
+{
+	(void)run;
+	rb_record_begin(line, RB_STEP_CGROUP);
+	for (size_t i = 0; i < step->u.cgroup.n; i++) {
+		rb_autobuf path = { 0 };
+
+		abs_path(&step->u.cgroup.dirs[i], &path);
+		rb_record_arg(line, path.data);
+		rb_record_arg(line, step->u.cgroup.dirs[i].hierarchy->mount);
+		record_base(&step->u.cgroup.dirs[i], line);
+	}
+}
+
+/* "cgroup", then path, mount and base of each directory. */
+int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *err)
+{
+	struct rb_cgroup_record recs[32];
+	size_t n = 0;
+
+	rb_cgroup_forget();
+	for (size_t i = 1; i + 2 < argc && n < sizeof(recs) / sizeof(recs[0]); i += 3)
+		recs[n++] = (struct rb_cgroup_record){ argv[i], argv[i + 1], argv[i + 2] };
+	return rb_cgroup_undo(recs, n, err);
+}

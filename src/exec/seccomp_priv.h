@@ -1,0 +1,28 @@
+/* seccomp_priv.h - the parts of the seccomp code: compile, cache
+ */
+#ifndef RUNBOX_SECCOMP_PRIV_H
+#define RUNBOX_SECCOMP_PRIV_H
+
+#include "runbox/spec.h"
+#include "runbox/str.h"
+
+struct rb_err;
+
+/**
+ * rb_seccomp_compile() - linux.seccomp as a BPF program
+ * @bpf: empty; gets an array of struct sock_filter
+ * Takes milliseconds for an engine's profile. Needs no privilege. Return: 0 or a reporting failure
+ */
+int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, struct rb_err *err);
+
+/**
+ * rb_seccomp_cached() - the same by way of a cache
+ * @root_fd: the state root's directory; -1: compile always
+ * What the cache cannot give, or give safely, is compiled.
+ */
+int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf, struct rb_err *err);
+
+/** rb_seccomp_uses_notify() - does any rule hand system calls to the listener? */
+bool rb_seccomp_uses_notify(const struct rb_seccomp *profile);
+
+#endif
