@@ -1,8 +1,8 @@
 /* child.c - what the container's first process does between its rows: waiting and hiding
  *
  * It is non-dumpable from the moment on that host descriptors could be of use to somebody who traces it
- * (THREATS CVE-2016-9962), dies with the runtime until the gate (PR_SET_PDEATHSIG, and the end of the
- * sync socket where a change of credentials has cleared that), and holds no host descriptor at the gate.
+ * (CVE-2016-9962), dies with the runtime until it is recorded (PR_SET_PDEATHSIG at first, the end of the sync
+ * socket to the last), and holds no host descriptor at the gate.
  */
 #include <errno.h>
 #include <sched.h>
@@ -65,6 +65,10 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 
 	if (run->side == RB_SIDE_CHILD && !run->entered)
 		enter(run);
+	/* once the host side has been told, it may end at any moment and rightly so; from here on the end of
+	 * the socket alone tells a death from a success */
+	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD)
+		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (step->u.barrier.from == run->side)
 		return rb_sync_signal(run, token, err);
 	r = rb_sync_wait(run, token, err);
@@ -96,8 +100,6 @@ int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	(void)step;
 	if (run->gate < 0)
 		return 0;
-	if (!run->die_with_parent)
-		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from here on it lives on its own */
 	rb_log_forward(-1, NULL);
 	gate = run->gate;
 	close_others(run, gate, run->seccomp_sock);
