@@ -1,0 +1,191 @@
+/* test_base.c - errors, text, numbers, processes: the parts that know nothing of containers */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runbox/err.h"
+#include "runbox/fd.h"
+#include "runbox/proc.h"
+#include "runbox/str.h"
+#include "tap.h"
+
+static void test_numbers(void)
+{
+	static const struct { const char *text; int r; uint64_t value; } cases[] = {
+		{ "0", 0, 0 }, { "4294967295", 0, 4294967295u }, { "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551616", -ERANGE, 0 }, { "", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 }, { "+1", -EINVAL, 0 }, { "-1", -EINVAL, 0 }, { "0x10", -EINVAL, 0 },
+		{ "1e3", -EINVAL, 0 },
+	};
+	int64_t i = 0;
+	uint32_t u = 0;
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		uint64_t v = 0;
+		int r = rb_parse_u64(cases[k].text, &v);
+
+		ok(r == cases[k].r && v == cases[k].value, "u64 of '%s'", cases[k].text);
+	}
+	ok(rb_parse_i64("-9223372036854775808", &i) == 0 && i == INT64_MIN, "the least int64");
+	ok(rb_parse_i64("-9223372036854775809", &i) == -ERANGE, "one less than the least int64");
+	ok(rb_parse_i64("9223372036854775808", &i) == -ERANGE, "one more than the greatest int64");
+	ok(rb_parse_i64("--1", &i) == -EINVAL, "two signs");
+	ok(rb_parse_u32("4294967296", &u) == -ERANGE, "more than 32 bits");
+}
+
+static void test_escapes(void)
+{
+	static const struct { const char *text, *json, *plain; } cases[] = {
+		{ "a/b", "\"a/b\"", "a/b" },
+		{ "\"\\", "\"\\\"\\\\\"", "\"\\\\" },
+		{ "\x1b[31m", "\"\\u001b[31m\"", "\\x1b[31m" },
+		{ "\xc2\x9b", "\"\xc2\x9b\"", "\\xc2\\x9b" },            /* C1 control: CSI */
+		{ "\xff" "a", "\"\xef\xbf\xbd" "a\"", "\\xffa" },
+		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"", "\\xc0\\xaf" }, /* overlong '/' */
+		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", "\\xed\\xa0\\x80" }, /* surrogate */
+		{ "\xe2\x82\xac", "\"\xe2\x82\xac\"", "\xe2\x82\xac" },
+		{ "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"", "\\xe2\\x82" },    /* cut short */
+		{ "a\nb", "\"a\\nb\"", "a\\x0ab" },
+	};
+
+	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+		rb_autobuf json = { 0 }, plain = { 0 };
+
+		rb_buf_json(&json, cases[k].text);
+		rb_buf_escaped(&plain, cases[k].text, 0);
+		is_str(json.data, cases[k].json, "as a JSON string");
+		is_str(plain.data, cases[k].plain, "for a terminal");
+	}
+}
+
+static void test_errors(void)
+{
+	struct rb_err err = { 0 };
+	char text[1024], big[600];
+
+	ok(rb_fail_sys(&err, EPERM, "mount %s on %s", "proc", "/proc") == -EPERM, "a failed call gives -errno");
+	ok(rb_fail(&err, RB_ERR_USAGE, "second") == -EINVAL && err.kind == RB_ERR_SYS, "the first failure wins");
+	ok(rb_fail_add(&err, "create %s", "web") == -EPERM, "context keeps the errno");
+	rb_err_at(&err, "mounts[0]");
+	(void)snprintf(err.step, sizeof(err.step), "07 mount");
+	rb_err_format(&err, text, sizeof(text));
+	is_str(text, "create web: mount proc on /proc: Operation not permitted"
+		     " (step 07 mount, config.json mounts[0], EPERM)", "the whole line");
+
+	err = (struct rb_err){ 0 };
+	(void)rb_fail_sys(&err, ENOENT, "open x");
+	rb_err_format(&err, text, sizeof(text));
+	is_str(text, "open x: not found (ENOENT)", "ENOENT without the words that mean a missing program");
+
+	err = (struct rb_err){ 0 };
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	(void)rb_fail(&err, RB_ERR_CONFIG, "%s", big);
+	ok(strlen(err.msg) == sizeof(err.msg) - 1 && rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
+	   "long text ends in an ellipsis");
+	(void)rb_fail_add(&err, "outer");
+	ok(rb_startswith(err.msg, "outer: xxx") && rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
+	   "and still does with context");
+	rb_err_format(&err, text, 20);
+	ok(strlen(text) == 19, "a small buffer is terminated");
+}
+
+static void test_arena(void)
+{
+	struct rb_arena a = { 0 };
+	char *p = rb_arena_printf(&a, "%s-%d", "a", 7), *big = rb_arena_alloc(&a, 100000);
+
+	is_str(p, "a-7", "printf into an arena");
+	ok(big[0] == 0 && big[99999] == 0, "memory is zeroed");
+	is_str(rb_arena_strndup(&a, "abcdef", 3), "abc", "a part of a string");
+	rb_arena_done(&a);
+	ok(a.top == NULL, "an arena may be used again");
+}
+
+static void test_process(void)
+{
+	uint64_t start = 0, other = 0;
+	rb_autofd fd = -1;
+	char state = 0;
+	pid_t pid;
+
+	ok(rb_proc_stat(getpid(), &state, &start) == 0 && start > 0, "start time of this process");
+	ok(rb_proc_alive(getpid(), start), "this process is alive");
+	ok(!rb_proc_alive(getpid(), start + 1), "another start time is another process");
+	ok(rb_proc_open(getpid(), start + 1, &fd) == -ESRCH && fd == -1, "and cannot be opened");
+	ok(rb_proc_open(0, start, &fd) == -ESRCH, "pid 0 is nobody");
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	(void)waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	ok(rb_proc_stat(pid, &state, &other) == 0 && state == 'Z' && !rb_proc_alive(pid, other),
+	   "a zombie is not alive");
+	(void)waitpid(pid, NULL, 0);
+	ok(rb_proc_stat(pid, NULL, &other) == -ESRCH, "a reaped process is gone");
+}
+
+static void test_files(void)
+{
+	char dir[] = "/tmp/runbox-test-XXXXXX";
+	rb_autofd fd = -1;
+	rb_autofree char *text = NULL;
+	struct stat st;
+	size_t len = 0;
+
+	if (!mkdtemp(dir))
+		return;
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ok(rb_replace_file(fd, "f", "one", 3, 0600) == 0 && rb_replace_file(fd, "f", "two!", 4, 0600) == 0,
+	   "a file is replaced");
+	ok(rb_read_file(fd, "f", 4, &text, &len) == 0 && len == 4 && rb_streq(text, "two!"), "and read back");
+	ok(fstatat(fd, "f", &st, 0) == 0 && (st.st_mode & 0777) == 0600, "with the mode asked for");
+	rb_freep(&text);
+	text = NULL;
+	ok(rb_read_file(fd, "f", 3, &text, &len) == -EFBIG, "more than the limit is refused");
+	ok(symlinkat("/nowhere/else", fd, "link") == 0 && rb_replace_file(fd, "link", "x", 1, 0600) == 0 &&
+	   fstatat(fd, "link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode),
+	   "a link in the way is replaced, not followed");
+	(void)unlinkat(fd, "f", 0);
+	(void)unlinkat(fd, "link", 0);
+	ok(rmdir(dir) == 0, "nothing else is left in the directory");
+}
+
+static void test_long_socket(void)
+{
+	char dir[] = "/tmp/runbox-test-XXXXXX", path[400];
+	rb_autofd listener = -1, conn = -1;
+	size_t n;
+
+	if (!mkdtemp(dir))
+		return;
+	n = (size_t)snprintf(path, sizeof(path), "%s/", dir);
+	memset(path + n, 'd', 150);
+	path[n + 150] = '\0';
+	(void)mkdir(path, 0700);
+	(void)snprintf(path + n + 150, sizeof(path) - n - 150, "/sock");
+	ok(rb_unix_listen(AT_FDCWD, path, SOCK_SEQPACKET, &listener) == 0, "listen at a path over 107 bytes");
+	ok(rb_unix_connect(AT_FDCWD, path, SOCK_SEQPACKET, &conn) == 0, "and connect to it");
+	rb_closep(&conn);
+	rb_closep(&listener);
+	ok(rb_unix_connect(AT_FDCWD, path, SOCK_SEQPACKET, &conn) == -ECONNREFUSED, "refused when nobody listens");
+	(void)unlink(path);
+	path[n + 150] = '\0';
+	(void)rmdir(path);
+	ok(rmdir(dir) == 0, "nothing is left");
+}
+
+int main(void)
+{
+	test_numbers();
+	test_escapes();
+	test_errors();
+	test_arena();
+	test_process();
+	test_files();
+	test_long_socket();
+	return tap_done();
+}
