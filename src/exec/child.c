@@ -18,7 +18,7 @@
 /* Close all but stdio, what the caller asked to pass on, and @keep1, @keep2 (-1: none). */
 static void close_others(const struct rb_run *run, int keep1, int keep2)
 {
-	unsigned from = 3 + run->listen_fds + run->preserve_fds;
+	unsigned from = 3 + run->preserve_fds;
 	int keep[2] = { keep1 < keep2 ? keep1 : keep2, keep1 < keep2 ? keep2 : keep1 };
 
 	for (int i = 0; i < 2; i++) {
@@ -67,7 +67,7 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 		enter(run);
 	/* once the host side has been told, it may end at any moment and rightly so; from here on the end of
 	 * the socket alone tells a death from a success */
-	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD)
+	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD && !run->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (step->u.barrier.from == run->side)
 		return rb_sync_signal(run, token, err);
