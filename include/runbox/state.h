@@ -145,8 +145,8 @@ void rb_container_close(struct rb_container *c);
 
 /**
  * rb_container_start() - open the gate, run poststart hooks
- * Locked. A failing startContainer or poststart hook ends and destroys the container, as runtime.md
- * "Lifecycle" 7 and 9 want.
+ * Locked. A failing startContainer or poststart hook is an error and stops the container, as runtime.md
+ * 1.3.0 "Lifecycle" 7 and 9 want; delete then undoes it.
  */
 int rb_container_start(struct rb_container *c, struct rb_err *err);
 

@@ -106,18 +106,14 @@ static int search(struct check *c, int root, const char *program)
 	return best;
 }
 
-/* A mount over or above the program may bring it, so its absence is no error as long as there are binds. */
+/* Only warnings: a mount or a hook may still bring the program. */
 static void check_program(struct check *c, int root)
 {
 	const struct rb_process *p = &c->spec.process;
-	bool certain = true;
 	int there;
 
 	if (!p->present || p->args.n == 0)
 		return;
-	for (size_t i = 0; i < c->spec.n_mounts; i++)
-		if (c->spec.mounts[i].opts.bind || c->spec.mounts[i].opts.bind_rec)
-			certain = false;
 	if (strchr(p->args.v[0], '/'))
 		there = look_inside(root, *p->args.v[0] == '/' ? p->args.v[0]
 							       : rb_arena_printf(&c->cli->arena, "%s/%s", p->cwd,
@@ -125,9 +121,9 @@ static void check_program(struct check *c, int root)
 	else
 		there = search(c, root, p->args.v[0]);
 	if (there < 0)
-		add(c, certain, "process.args[0]: program %s is not in the root file system", p->args.v[0]);
+		add(c, false, "process.args[0]: program %s is not in the root file system", p->args.v[0]);
 	else if (there == 0)
-		add(c, certain, "process.args[0]: %s is not an executable file", p->args.v[0]);
+		add(c, false, "process.args[0]: %s is not an executable file", p->args.v[0]);
 }
 
 static void check_root(struct check *c)

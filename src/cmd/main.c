@@ -91,16 +91,12 @@ static int run_verb(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char
 	int r = rb_cli_parse(cli, cmd, argc, argv, next, err);
 
 	if (r < 0)
-		return rb_fail_add(err, "%s", cmd->name);
+		return r;
 	if (cli->help)
 		return print_help(cmd, err);
 	if (cmd->flags & RB_CMD_PROTECT)
 		r = rb_self_protect(argv, err);
-	if (r == 0)
-		r = cmd->run(cli, err);
-	if (r < 0 && cli->n_args)
-		return rb_fail_add(err, "%s %s", cmd->name, cli->args[0]);
-	return r < 0 ? rb_fail_add(err, "%s", cmd->name) : r;
+	return r < 0 ? r : cmd->run(cli, err);
 }
 
 static int runbox(struct rb_cli *cli, int argc, char **argv, struct rb_err *err)

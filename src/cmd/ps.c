@@ -96,6 +96,9 @@ static void exec_ps(char *const *args, int n_args, int out)
 		argv[n++] = (char *)(uintptr_t)"-ef";
 	argv[n] = NULL;
 	(void)signal(SIGPIPE, SIG_DFL);
+	/* ps cuts its lines to this even into a pipe; what does not go to a terminal stays whole */
+	if (!isatty(STDOUT_FILENO))
+		(void)unsetenv("COLUMNS");
 	if (dup2(out, STDOUT_FILENO) >= 0)
 		(void)execvp("ps", argv); /* the exit status tells */
 	_exit(127);

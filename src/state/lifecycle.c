@@ -320,20 +320,14 @@ int rb_container_destroy(struct rb_container *c, struct rb_err *err)
 
 /* --- start --- */
 
-static void destroy_after(struct rb_container *c)
+/* What runtime.md "Lifecycle" wants when a hook fails at start: the container is stopped. What is left of
+ * it is undone by delete, which then also runs the poststop hooks. */
+static void stop_after(struct rb_container *c)
 {
 	struct rb_err err = { 0 };
 
-	if (rb_container_kill(c, &err) < 0 || rb_container_destroy(c, &err) < 0)
+	if (rb_container_kill(c, &err) < 0)
 		rb_log_warn("container %s: %s", c->store.id, err.msg);
-}
-
-/* Did a hook fail, and not the program? The step's name is its second word. */
-static bool is_hook_failure(const struct rb_err *err)
-{
-	const char *name = strchr(err->step, ' ');
-
-	return name && rb_streq(name + 1, rb_step_name(RB_STEP_HOOK));
 }
 
 static int start_steps(struct rb_container *c, struct walk *w, struct rb_err *err)
@@ -351,11 +345,7 @@ static int start_steps(struct rb_container *c, struct walk *w, struct rb_err *er
 		return r;
 	r = rb_exec_start(c->store.dir_fd, err);
 	if (r < 0) {
-		bool hook = is_hook_failure(err);
-
-		(void)rb_container_kill(c, &(struct rb_err){ 0 }); /* the first failure counts */
-		if (hook)
-			destroy_after(c);
+		stop_after(c);
 		return r;
 	}
 	r = walk_after(w, err);
@@ -381,7 +371,7 @@ int rb_container_start(struct rb_container *c, struct rb_err *err)
 		return r;
 	r = run_hooks(c, RB_HOOK_POSTSTART, true, err);
 	if (r < 0) {
-		destroy_after(c);
+		stop_after(c);
 		return r;
 	}
 	return walk_after(&w, err);
