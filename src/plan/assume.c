@@ -8,15 +8,18 @@
 #include "runbox/host.h"
 
 const char *const rb_controller_names[RB_CG_COUNT] = {
-	[RB_CG_CPU] = "cpu", [RB_CG_CPUACCT] = "cpuacct", [RB_CG_CPUSET] = "cpuset",
-	[RB_CG_MEMORY] = "memory", [RB_CG_DEVICES] = "devices", [RB_CG_FREEZER] = "freezer",
-	[RB_CG_BLKIO] = "blkio", [RB_CG_PIDS] = "pids", [RB_CG_HUGETLB] = "hugetlb",
-	[RB_CG_NET_CLS] = "net_cls", [RB_CG_NET_PRIO] = "net_prio",
-	[RB_CG_PERF_EVENT] = "perf_event", [RB_CG_RDMA] = "rdma", [RB_CG_MISC] = "misc",
+	[RB_CG_CPU] = "cpu",	       [RB_CG_CPUACCT] = "cpuacct",
+	[RB_CG_CPUSET] = "cpuset",     [RB_CG_MEMORY] = "memory",
+	[RB_CG_DEVICES] = "devices",   [RB_CG_FREEZER] = "freezer",
+	[RB_CG_BLKIO] = "blkio",       [RB_CG_PIDS] = "pids",
+	[RB_CG_HUGETLB] = "hugetlb",   [RB_CG_NET_CLS] = "net_cls",
+	[RB_CG_NET_PRIO] = "net_prio", [RB_CG_PERF_EVENT] = "perf_event",
+	[RB_CG_RDMA] = "rdma",	       [RB_CG_MISC] = "misc",
 };
 
-#define ALL_NAMESPACES (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
-			CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
+#define ALL_NAMESPACES                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+	 CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME)
 #define LAST_CAP 40 /* CAP_CHECKPOINT_RESTORE, capabilities(7) */
 #define ALL_CAPS ((UINT64_C(1) << (LAST_CAP + 1)) - 1)
 
@@ -44,9 +47,9 @@ static struct rb_hierarchy v1_and_unified[] = {
 
 static struct rb_hierarchy v2_only[] = {
 	{ "/sys/fs/cgroup", "/", "",
-	  RB_CG_BIT(RB_CG_CPU) | RB_CG_BIT(RB_CG_CPUSET) | RB_CG_BIT(RB_CG_MEMORY) | RB_CG_BIT(RB_CG_BLKIO) |
-		  RB_CG_BIT(RB_CG_PIDS) | RB_CG_BIT(RB_CG_HUGETLB) | RB_CG_BIT(RB_CG_RDMA) |
-		  RB_CG_BIT(RB_CG_MISC),
+	  RB_CG_BIT(RB_CG_CPU) | RB_CG_BIT(RB_CG_CPUSET) | RB_CG_BIT(RB_CG_MEMORY) |
+		  RB_CG_BIT(RB_CG_BLKIO) | RB_CG_BIT(RB_CG_PIDS) | RB_CG_BIT(RB_CG_HUGETLB) |
+		  RB_CG_BIT(RB_CG_RDMA) | RB_CG_BIT(RB_CG_MISC),
 	  true },
 };
 
@@ -66,7 +69,7 @@ static const struct {
  */
 void rb_host_assume(enum rb_cgroup_layout layout, struct rb_host *host)
 {
-	*host = (struct rb_host){
+	*host = (struct rb_host) {
 		.caps = ALL_CAPS,
 		.bounding = ALL_CAPS,
 		.last_cap = LAST_CAP,

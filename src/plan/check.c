@@ -1,6 +1,8 @@
-/* check.c - what is refused before a step is made: command line, later versions, root, mount namespace
+/* check.c - what is refused before a step is made: command line, later versions, root, mount
+ * namespace
  *
- * A field that a later version will execute is refused by name, never dropped (config.md "Valid values").
+ * A field that a later version will execute is refused by name, never dropped (config.md "Valid
+ * values").
  */
 #include "compile_priv.h"
 
@@ -15,17 +17,20 @@ int check_options(struct compile *c, struct rb_err *err)
 
 	if (o->systemd_cgroup) {
 		(void)rb_fail(err, RB_ERR_USAGE, "--systemd-cgroup is not supported yet");
-		return rb_err_hint(err, "use the cgroupfs manager: podman and cri-o call it cgroup_manager");
+		return rb_err_hint(
+			err, "use the cgroupfs manager: podman and cri-o call it cgroup_manager");
 	}
 	if (!c->spec->process.present)
 		return rb_fail_at(err, "process", "process is required to run a container");
 	if (o->has_console_socket && !c->spec->process.terminal) {
-		(void)rb_fail(err, RB_ERR_USAGE, "a console socket is of no use without a terminal");
+		(void)rb_fail(err, RB_ERR_USAGE,
+			      "a console socket is of no use without a terminal");
 		return rb_err_hint(err, "set process.terminal, or leave --console-socket out");
 	}
 	if (o->detached && c->spec->process.terminal && !o->has_console_socket) {
-		(void)rb_fail_at(err, "process.terminal", "a detached container with a terminal needs a console "
-							  "socket");
+		(void)rb_fail_at(err, "process.terminal",
+				 "a detached container with a terminal needs a console "
+				 "socket");
 		return rb_err_hint(err, "pass --console-socket, or run in the foreground");
 	}
 	return 0;
@@ -35,7 +40,10 @@ int check_options(struct compile *c, struct rb_err *err)
 int check_unsupported(struct compile *c, struct rb_err *err)
 {
 	const struct rb_spec *s = c->spec;
-	const struct { const char *field; bool asked; } later[] = {
+	const struct {
+		const char *field;
+		bool asked;
+	} later[] = {
 		{ "linux.intelRdt", s->linux_.intel_rdt.present },
 		{ "linux.netDevices", s->linux_.n_net_devices > 0 },
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
@@ -47,7 +55,8 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (later[i].asked)
-			return rb_fail_at(err, later[i].field, "%s is not supported yet", later[i].field);
+			return rb_fail_at(err, later[i].field, "%s is not supported yet",
+					  later[i].field);
 	return 0;
 }
 
@@ -62,16 +71,18 @@ int check_root(struct compile *c, struct rb_err *err)
 		return rb_fail_at(err, "root.path", "root.path is empty");
 	c->bundle = compile_clean(c->arena, NULL, c->opts->bundle ? c->opts->bundle : "/");
 	c->root_path = compile_clean(c->arena, c->bundle, s->root_path);
-	if (rb_streq(c->root_path, "/"))
-		return rb_fail_at(err, "root.path", "root.path is the root of the host");
 	return 0;
 }
 
-/** check_needs_mount_ns() - without a mount namespace these would be done to the host. */
+/** check_needs_mount_ns() - without a new mount namespace these would be done to the host, or to
+ * the container whose namespace is joined, and stay there. */
 int check_needs_mount_ns(struct compile *c, struct rb_err *err)
 {
 	const struct rb_spec *s = c->spec;
-	const struct { const char *field; bool asked; } fields[] = {
+	const struct {
+		const char *field;
+		bool asked;
+	} fields[] = {
 		{ "mounts", s->n_mounts > 0 },
 		{ "linux.devices", s->linux_.n_devices > 0 },
 		{ "linux.maskedPaths", s->linux_.masked_paths.n > 0 },
@@ -81,12 +92,13 @@ int check_needs_mount_ns(struct compile *c, struct rb_err *err)
 		{ "process.terminal", s->process.terminal },
 	};
 
-	if (compile_has(c, CLONE_NEWNS))
+	if (compile_is_new(c, CLONE_NEWNS))
 		return 0;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		if (!fields[i].asked)
 			continue;
-		(void)rb_fail_at(err, fields[i].field, "%s needs a mount namespace", fields[i].field);
+		(void)rb_fail_at(err, fields[i].field, "%s needs a new mount namespace",
+				 fields[i].field);
 		return rb_err_hint(err, "add { \"type\": \"mount\" } to linux.namespaces");
 	}
 	return 0;
@@ -101,12 +113,15 @@ int check_seccomp(struct compile *c, struct rb_err *err)
 	if (!p->present)
 		return 0;
 	if (p->listener_metadata && !p->listener_path)
-		return rb_fail_at(err, "linux.seccomp.listenerMetadata", "listenerMetadata needs listenerPath");
+		return rb_fail_at(err, "linux.seccomp.listenerMetadata",
+				  "listenerMetadata needs listenerPath");
 	if (notify) /* the runtime itself would wait for an answer */
-		return rb_fail_at(err, "linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY cannot be the default");
+		return rb_fail_at(err, "linux.seccomp.defaultAction",
+				  "SCMP_ACT_NOTIFY cannot be the default");
 	for (size_t i = 0; i < p->n_rules && !notify; i++)
 		notify = p->rules[i].action == SECCOMP_RET_USER_NOTIF;
 	if (notify && !p->listener_path)
-		return rb_fail_at(err, "linux.seccomp.listenerPath", "SCMP_ACT_NOTIFY needs listenerPath");
+		return rb_fail_at(err, "linux.seccomp.listenerPath",
+				  "SCMP_ACT_NOTIFY needs listenerPath");
 	return 0;
 }

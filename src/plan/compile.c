@@ -1,9 +1,9 @@
 /* compile.c - turns a spec into the ordered plan of steps
  *
- * Order is decided here and nowhere else: first the checks, then the emitters, each table from top to
- * bottom. Where the order of two rows matters, the comment at the later one names the rule of the kernel
- * or of the spec behind it.
- * Pure: no system calls; facts about the host come in through struct rb_host.
+ * Order is decided here and nowhere else: first the checks, then the emitters, each table from top
+ * to bottom. Where the order of two rows matters, the comment at the later one names the rule of
+ * the kernel or of the spec behind it. Pure: no system calls; facts about the host come in through
+ * struct rb_host.
  */
 #include "compile_priv.h"
 
@@ -19,21 +19,9 @@ static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emi
 
 /* Namespaces first: most of the others ask which there are. */
 static compile_fn *const checks[] = {
-	check_options,
-	check_unsupported,
-	check_root,
-	check_namespaces,
-	check_id_maps,
-	check_uts,
-	check_time,
-	check_cgroup,
-	check_resources,
-	check_needs_mount_ns,
-	check_mounts,
-	check_devices,
-	check_process,
-	check_scheduler,
-	check_labels,
+	check_options, check_unsupported, check_root,	 check_namespaces, check_id_maps,
+	check_uts,     check_time,	  check_cgroup,	 check_resources,  check_needs_mount_ns,
+	check_mounts,  check_devices,	  check_process, check_scheduler,  check_labels,
 	check_seccomp,
 };
 
@@ -42,14 +30,15 @@ static compile_fn *const emitters[] = {
 	/* first: from here on `delete` knows the container and can undo what follows */
 	emit_record,
 	emit_cgroup,
-	/* before a process is in the cgroup: a limit below the usage is refused (cgroup-v1/memory.rst), and
-	 * the first instruction of the child already runs under it */
+	/* before a process is in the cgroup: a limit below the usage is refused
+	 * (cgroup-v1/memory.rst), and the first instruction of the child already runs under it */
 	emit_limits,
 	emit_device_rules,
 	/* compiling a profile takes longer than all the rest: not while the child waits */
 	emit_filter,
-	/* before the clone: root of a new user namespace may not be able to reach the host's directories, and
-	 * an id-mapped mount needs CAP_SYS_ADMIN over the file system (mount_setattr(2)) */
+	/* before the clone: root of a new user namespace may not be able to reach the host's
+	 * directories, and an id-mapped mount needs CAP_SYS_ADMIN over the file system
+	 * (mount_setattr(2)) */
 	emit_open_root,
 	emit_open_sources,
 	emit_clone,
@@ -57,7 +46,8 @@ static compile_fn *const emitters[] = {
 	/* from outside: a process cannot map more than its own id (user_namespaces(7)) */
 	emit_id_map,
 	emit_attach,
-	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
+	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE
+	 * (proc(5)) */
 	emit_oom_score,
 	/* the child does nothing before its ids are mapped and it is in its cgroups */
 	emit_mapped,
@@ -65,7 +55,8 @@ static compile_fn *const emitters[] = {
 	/* --- child, the host's file system still at / --- */
 	/* needs the id map; before anything is made that should belong to the mapped root */
 	emit_become_root,
-	/* after attach: the cgroup of the caller becomes the root of the namespace (cgroup_namespaces(7)) */
+	/* after attach: the cgroup of the caller becomes the root of the namespace
+	 * (cgroup_namespaces(7)) */
 	emit_cgroup_ns,
 	/* before anything else reads a clock; offsets must be set while the namespace is empty
 	 * (time_namespaces(7)) */
@@ -76,25 +67,25 @@ static compile_fn *const emitters[] = {
 	emit_rootfs,
 	/* config.md "Mounts": in the listed order */
 	emit_mounts,
-	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after the mounts, one
-	 * of which is /dev */
+	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after
+	 * the mounts, one of which is /dev */
 	emit_devices,
 	emit_links,
 	/* needs the devpts of the container for its pty, and /dev for the target */
 	emit_console,
 	/* after all that is made in them */
 	emit_sealed_mounts,
-	/* after the mounts: paths below /proc and /sys exist only now; read-only before masked, so that a mask
-	 * is not itself remounted */
+	/* after the mounts: paths below /proc and /sys exist only now; read-only before masked,
+	 * so that a mask is not itself remounted */
 	emit_hidden_paths,
-	/* config.md "Prestart", "CreateRuntime Hooks": after the namespaces and the mount operations, before
-	 * pivot_root; prestart before createRuntime before createContainer */
+	/* config.md "Prestart", "CreateRuntime Hooks": after the namespaces and the mount
+	 * operations, before pivot_root; prestart before createRuntime before createContainer */
 	emit_mounted,
 	emit_prestart,
 	emit_create_runtime,
 	emit_hooked,
-	/* config.md "CreateContainer Hooks": in the container's namespaces, but their path is of the host's
-	 * file system, so still before pivot_root */
+	/* config.md "CreateContainer Hooks": in the container's namespaces, but their path is
+	 * of the host's file system, so still before pivot_root */
 	emit_create_container,
 	emit_enter_root,
 
@@ -103,24 +94,29 @@ static compile_fn *const emitters[] = {
 	emit_names,
 	/* after the last mount point was made in the root */
 	emit_root_readonly,
-	/* keyring, scheduler, io priority, affinity, memory policy, rlimits, personality, label: while the
-	 * child still has the rights for them */
+	/* keyring, scheduler, io priority, affinity, memory policy, rlimits, personality,
+	 * label: while the child still has the rights for them */
 	emit_process_setup,
-	/* user, then capabilities: setuid(2) away from 0 clears them (capabilities(7)); no_new_privs last of
-	 * these, it would forbid none of them but belongs before seccomp (seccomp(2)) */
+	/* user, then capabilities: setuid(2) away from 0 clears them (capabilities(7));
+	 * no_new_privs last of these, it would forbid none of them but belongs before seccomp
+	 * (seccomp(2)) */
 	emit_credentials,
 	/* as the container's user: both must be reachable for it */
 	emit_program,
-	/* create returns only when all that can fail before start has been tried (runtime.md "Create") */
+	/* create returns only when all that can fail before start has been tried (runtime.md
+	 * "Create") */
 	emit_ready,
-	/* the pid file exists before anybody can see the state "created"; engines read it when create is done */
+	/* the pid file exists before anybody can see the state "created"; engines read it when
+	 * create is done */
 	emit_pid_file,
 	emit_created,
 	emit_recorded,
 	emit_gate,
-	/* config.md "StartContainer Hooks": as part of start, in the container, before the program */
+	/* config.md "StartContainer Hooks": as part of start, in the container, before the
+	 * program */
 	emit_start_container,
-	/* as late as can be: the profile is meant for the program and may forbid what the steps before need */
+	/* as late as can be: the profile is meant for the program and may forbid what the steps
+	 * before need */
 	emit_seccomp,
 	emit_exec,
 };
@@ -247,7 +243,8 @@ static int add_hooks(struct compile *c, enum rb_hook_kind kind, unsigned side)
 	const struct rb_hooks *hooks = &c->spec->hooks[kind];
 
 	for (size_t i = 0; i < hooks->n; i++) {
-		const char *at = rb_arena_printf(c->arena, "hooks.%s[%zu]", rb_name_of(rb_hook_names, kind), i);
+		const char *at = rb_arena_printf(c->arena, "hooks.%s[%zu]",
+						 rb_name_of(rb_hook_names, kind), i);
 		struct rb_step *step = compile_add(c, RB_STEP_HOOK, at);
 
 		step->side = side;
@@ -302,7 +299,9 @@ static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct r
 int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const struct rb_host *host,
 		    const struct rb_plan_opts *opts, struct rb_err *err)
 {
-	struct compile c = { .plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts };
+	struct compile c = {
+		.plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts
+	};
 	int r;
 
 	plan->spec = spec;
@@ -314,9 +313,10 @@ int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const stru
 	return run_all(emitters, sizeof(emitters) / sizeof(emitters[0]), &c, err);
 }
 
-/** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty again. */
+/** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty
+ * again. */
 void rb_plan_done(struct rb_plan *plan)
 {
 	rb_arena_done(&plan->arena);
-	*plan = (struct rb_plan){ 0 };
+	*plan = (struct rb_plan) { 0 };
 }

@@ -22,10 +22,13 @@ static int check_path(const char *path, struct rb_err *err)
 	const char *at = "linux.cgroupsPath";
 
 	if (is_systemd_form(path)) {
-		(void)rb_fail_at(err, at, "cgroupsPath %s is in systemd's form slice:prefix:name", path);
-		return rb_err_hint(err, "the systemd manager is not supported yet; use the cgroupfs manager");
+		(void)rb_fail_at(err, at, "cgroupsPath %s is in systemd's form slice:prefix:name",
+				 path);
+		return rb_err_hint(
+			err, "the systemd manager is not supported yet; use the cgroupfs manager");
 	}
-	if (strchr(path, '\n')) /* would break the lines of /proc/PID/cgroup, the kernel refuses it */
+	if (strchr(path,
+		   '\n')) /* would break the lines of /proc/PID/cgroup, the kernel refuses it */
 		return rb_fail_at(err, at, "cgroupsPath has a newline");
 	for (const char *p = path; *p; p += strspn(p, "/")) {
 		size_t len = strcspn(p, "/");
@@ -41,12 +44,13 @@ static int check_path(const char *path, struct rb_err *err)
  * rb_cgroup_dirs() - where a container's cgroup lies in each hierarchy
  * @path: linux.cgroupsPath, may be NULL; @id: for the default "/runbox/ID"
  *
- * Source: config-linux.md "Cgroups Path": an absolute path is relative to the cgroups mount point; a
- * relative one is taken from there too, so that one value always means one place.
+ * Source: config-linux.md "Cgroups Path": an absolute path is relative to the cgroups mount point;
+ * a relative one is taken from there too, so that one value always means one place.
  * Return: 0 or -EINVAL (path climbs with "..", or is the root of the hierarchy)
  */
-int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const char *path, const char *id,
-		   struct rb_cgroup_dir **ret_dirs, size_t *ret_n, struct rb_err *err)
+int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const char *path,
+		   const char *id, struct rb_cgroup_dir **ret_dirs, size_t *ret_n,
+		   struct rb_err *err)
 {
 	struct rb_cgroup_dir *dirs;
 	const char *clean;
@@ -58,7 +62,8 @@ int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const cha
 			return r;
 		clean = compile_clean(arena, NULL, path);
 		if (rb_streq(clean, "/"))
-			return rb_fail_at(err, "linux.cgroupsPath", "cgroupsPath is the root of the hierarchy");
+			return rb_fail_at(err, "linux.cgroupsPath",
+					  "cgroupsPath is the root of the hierarchy");
 	} else {
 		clean = rb_arena_printf(arena, "/runbox/%s", id);
 	}
@@ -86,7 +91,8 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	const struct rb_linux *l = &c->spec->linux_;
 	int r;
 
-	r = rb_cgroup_dirs(c->arena, c->host, l->cgroups_path, c->plan->id, &c->dirs, &c->n_dirs, err);
+	r = rb_cgroup_dirs(c->arena, c->host, l->cgroups_path, c->plan->id, &c->dirs, &c->n_dirs,
+			   err);
 	if (r < 0)
 		return r;
 	if (c->opts->cgroups_disabled) {
@@ -94,7 +100,8 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 		return 0;
 	}
 	if (c->rootless && !(l->cgroups_path && *l->cgroups_path) && !has_limits(&l->resources)) {
-		compile_warn(c, "no cgroup: not root of the host, and neither cgroupsPath nor a limit is set");
+		compile_warn(c, "no cgroup: not root of the host, and neither cgroupsPath nor a "
+				"limit is set");
 		c->n_dirs = 0;
 	} else if (!c->n_dirs) {
 		compile_warn(c, "no cgroup: this host has no cgroup file system mounted");
@@ -124,8 +131,8 @@ static bool has_v2(const struct compile *c)
 	return false;
 }
 
-/* The controller of a file "memory.high" on v2; RB_CG_COUNT if it is none that this program knows, which
- * config-linux.md "Unified" wants written all the same. */
+/* The controller of a file "memory.high" on v2; RB_CG_COUNT if it is none that this program
+ * knows, which config-linux.md "Unified" wants written all the same. */
 static enum rb_controller unified_controller(const char *file)
 {
 	size_t len = strcspn(file, ".");
@@ -133,7 +140,8 @@ static enum rb_controller unified_controller(const char *file)
 	if (len == 2 && strncmp(file, "io", 2) == 0)
 		return RB_CG_BLKIO;
 	for (int i = 0; i < RB_CG_COUNT; i++)
-		if (strlen(rb_controller_names[i]) == len && strncmp(rb_controller_names[i], file, len) == 0)
+		if (strlen(rb_controller_names[i]) == len &&
+		    strncmp(rb_controller_names[i], file, len) == 0)
 			return (enum rb_controller)i;
 	return RB_CG_COUNT;
 }
@@ -150,12 +158,16 @@ static int check_unified(struct compile *c, struct rb_err *err)
 		if (!*file || strchr(file, '/') || *file == '.')
 			return rb_fail_at(err, at, "unified key %s is no name of a file", file);
 		if (!has_v2(c))
-			return rb_fail_at(err, at, "linux.resources.unified needs cgroup v2, which this host "
-						   "has not");
+			return rb_fail_at(
+				err, at,
+				"linux.resources.unified needs cgroup v2, which this host "
+				"has not");
 		if (ctrl != RB_CG_COUNT && !(controllers_of(c, true) & RB_CG_BIT(ctrl)))
-			return rb_fail_at(err, at, "unified %s needs the %s controller, which this host has not "
-						   "on cgroup v2", file,
-					  ctrl == RB_CG_BLKIO ? "io" : rb_controller_names[ctrl]);
+			return rb_fail_at(
+				err, at,
+				"unified %s needs the %s controller, which this host has not "
+				"on cgroup v2",
+				file, ctrl == RB_CG_BLKIO ? "io" : rb_controller_names[ctrl]);
 	}
 	return 0;
 }
@@ -166,25 +178,30 @@ int check_resources(struct compile *c, struct rb_err *err)
 	const struct rb_resources *res = &c->spec->linux_.resources;
 
 	if (c->opts->cgroups_disabled && has_limits(res))
-		return rb_fail_at(err, "linux.resources", "limits need a cgroup, and cgroups are disabled");
+		return rb_fail_at(err, "linux.resources",
+				  "limits need a cgroup, and cgroups are disabled");
 	for (const struct limit *l = limit_table; l->field; l++) {
 		if (!limit_asked(l, res) || (controllers_of(c, false) & RB_CG_BIT(l->controller)))
 			continue;
-		return rb_fail_at(err, rb_arena_printf(c->arena, "linux.resources.%s", l->field),
-				  "linux.resources.%s needs the %s controller, which this host has not", l->field,
-				  rb_controller_names[l->controller]);
+		return rb_fail_at(
+			err, rb_arena_printf(c->arena, "linux.resources.%s", l->field),
+			"linux.resources.%s needs the %s controller, which this host has not",
+			l->field, rb_controller_names[l->controller]);
 	}
 	/* config-linux.md "CPU": burst is no larger than a positive quota */
-	if (limit_asked(&(struct limit){ .type = LIMIT_I64_MORE, .offset = offsetof(struct rb_resources, cpu.quota) },
+	if (limit_asked(&(struct limit) { .type = LIMIT_I64_MORE,
+					  .offset = offsetof(struct rb_resources, cpu.quota) },
 			res) &&
 	    res->cpu.burst.set && res->cpu.burst.v > (uint64_t)res->cpu.quota.v)
-		return rb_fail_at(err, "linux.resources.cpu.burst", "cpu.burst is larger than cpu.quota");
+		return rb_fail_at(err, "linux.resources.cpu.burst",
+				  "cpu.burst is larger than cpu.quota");
 	return check_unified(c, err);
 }
 
 static const char *path_at(const struct compile *c)
 {
-	return c->spec->linux_.cgroups_path && *c->spec->linux_.cgroups_path ? "linux.cgroupsPath" : NULL;
+	return c->spec->linux_.cgroups_path && *c->spec->linux_.cgroups_path ? "linux.cgroupsPath"
+									     : NULL;
 }
 
 int emit_cgroup(struct compile *c, struct rb_err *err)
@@ -227,7 +244,8 @@ int emit_device_rules(struct compile *c, struct rb_err *err)
 		return 0;
 	if (!has_v2(c) && !(controllers_of(c, false) & RB_CG_BIT(RB_CG_DEVICES)))
 		return rb_fail_at(err, "linux.resources.devices",
-				  "linux.resources.devices needs the devices controller, which this host has not");
+				  "linux.resources.devices needs the devices controller, which "
+				  "this host has not");
 	add_limits(c, RB_STEP_DEVICE_RULES, asked ? "linux.resources.devices" : NULL);
 	return 0;
 }

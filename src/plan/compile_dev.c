@@ -1,19 +1,22 @@
 /* compile_dev.c - devices, the default ones and those of the config, default links, the console
  *
- * Sources: config-linux.md "Devices", "Default Devices"; runtime-linux.md "Dev symbolic links". A /dev that
- * is a bind mount belongs to somebody else: nothing is made in it.
+ * Sources: config-linux.md "Devices", "Default Devices"; runtime-linux.md "Dev symbolic links". A
+ * /dev that is a bind mount belongs to somebody else: nothing is made in it.
  */
 #include "compile_priv.h"
 
 #include <linux/capability.h>
 #include <linux/sched.h>
 
-#define CHAR_DEVICE(name, maj, min) \
-	{ .path = "/dev/" name, .type = 'c', .major = maj, .minor = min, .has_file_mode = true, \
-	  .has_uid = true, .has_gid = true, .file_mode = 0666 }
+#define CHAR_DEVICE(name, maj, min)                                                        \
+	{                                                                                  \
+		.path = "/dev/" name, .type = 'c', .major = maj, .minor = min,             \
+		.has_file_mode = true, .has_uid = true, .has_gid = true, .file_mode = 0666 \
+	}
 
-static const struct rb_device default_devices[] = { /* numbers: kernel admin-guide/devices.txt */
-	CHAR_DEVICE("null", 1, 3),   CHAR_DEVICE("zero", 1, 5),    CHAR_DEVICE("full", 1, 7),
+static const struct rb_device default_devices[] = {
+	/* numbers: kernel admin-guide/devices.txt */
+	CHAR_DEVICE("null", 1, 3),   CHAR_DEVICE("zero", 1, 5),	   CHAR_DEVICE("full", 1, 7),
 	CHAR_DEVICE("random", 1, 8), CHAR_DEVICE("urandom", 1, 9), CHAR_DEVICE("tty", 5, 0),
 };
 #define N_DEFAULT (sizeof(default_devices) / sizeof(default_devices[0]))
@@ -21,7 +24,7 @@ static const struct rb_device default_devices[] = { /* numbers: kernel admin-gui
 static const struct {
 	const char *path, *target;
 } default_links[] = {
-	{ "/dev/fd", "/proc/self/fd" },       { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/fd", "/proc/self/fd" },	      { "/dev/stdin", "/proc/self/fd/0" },
 	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
 	{ "/dev/ptmx", "pts/ptmx" },
 };
@@ -36,15 +39,17 @@ int check_devices(struct compile *c, struct rb_err *err)
 {
 	const struct rb_spec *s = c->spec;
 
-	c->own_dev = compile_has(c, CLONE_NEWNS);
+	c->own_dev = compile_is_new(c, CLONE_NEWNS);
 	for (size_t i = 0; i < s->n_mounts; i++)
-		if (rb_streq(compile_clean(c->arena, NULL, s->mounts[i].dest), "/dev") && c->mounts[i].opts.bind)
+		if (rb_streq(compile_clean(c->arena, NULL, s->mounts[i].dest), "/dev") &&
+		    c->mounts[i].opts.bind)
 			c->own_dev = false;
 	for (size_t i = 0; i < s->linux_.n_devices; i++) {
 		const char *path = s->linux_.devices[i].path;
 
 		if (!path || *path != '/')
-			return rb_fail_at(err, device_at(c, i), "path of a device must be absolute");
+			return rb_fail_at(err, device_at(c, i),
+					  "path of a device must be absolute");
 		if (rb_streq(compile_clean(c->arena, NULL, path), "/"))
 			return rb_fail_at(err, device_at(c, i), "path of a device is the root");
 	}
@@ -60,10 +65,10 @@ static void add_device(struct compile *c, const struct rb_device *dev, const cha
 		step->u.device.dev.has_file_mode = true;
 		step->u.device.dev.file_mode = 0666;
 	}
-	/* mknod(2) of a device needs CAP_MKNOD in the initial user namespace; a FIFO needs nothing */
-	step->u.device.bind = dev->type != 'p' &&
-			      (c->rootless || compile_has(c, CLONE_NEWUSER) ||
-			       !(c->host->caps & (UINT64_C(1) << CAP_MKNOD)));
+	/* mknod(2) of a device needs CAP_MKNOD in the initial user namespace; a FIFO needs
+	 * nothing */
+	step->u.device.bind = dev->type != 'p' && (c->rootless || compile_has(c, CLONE_NEWUSER) ||
+						   !(c->host->caps & (UINT64_C(1) << CAP_MKNOD)));
 }
 
 /* A device of the config at the same path takes the place of the default one. */
@@ -90,7 +95,8 @@ int emit_devices(struct compile *c, struct rb_err *err)
 	for (size_t i = 0; i < l->n_devices; i++) {
 		const char *path = compile_clean(c->arena, NULL, l->devices[i].path);
 
-		/* /dev/ptmx is the container's own pts/ptmx, one of the host would open the host's ptys */
+		/* /dev/ptmx is the container's own pts/ptmx, one of the host would open the
+		 * host's ptys */
 		if (rb_streq(path, "/dev/ptmx"))
 			continue;
 		if (!c->own_dev && compile_below(path, "/dev"))
@@ -99,17 +105,20 @@ int emit_devices(struct compile *c, struct rb_err *err)
 			add_device(c, &l->devices[i], device_at(c, i));
 	}
 	if (skipped)
-		compile_warn(c, "linux.devices: %zu of them are not made, /dev is a bind mount", skipped);
+		compile_warn(c, "linux.devices: %zu of them are not made, /dev is a bind mount",
+			     skipped);
 	return 0;
 }
 
 int emit_links(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	for (size_t i = 0; i < sizeof(default_links) / sizeof(default_links[0]) && c->own_dev; i++) {
+	for (size_t i = 0; i < sizeof(default_links) / sizeof(default_links[0]) && c->own_dev;
+	     i++) {
 		struct rb_step *step;
 
-		if (!rb_streq(default_links[i].path, "/dev/ptmx") && is_replaced(c, default_links[i].path))
+		if (!rb_streq(default_links[i].path, "/dev/ptmx") &&
+		    is_replaced(c, default_links[i].path))
 			continue;
 		step = compile_add(c, RB_STEP_SYMLINK, NULL);
 		step->u.link.path = default_links[i].path;
@@ -125,7 +134,8 @@ int emit_console(struct compile *c, struct rb_err *err)
 
 	if (!p->terminal)
 		return 0;
-	if (p->has_console_size && (p->console_height > UINT16_MAX || p->console_width > UINT16_MAX))
+	if (p->has_console_size &&
+	    (p->console_height > UINT16_MAX || p->console_width > UINT16_MAX))
 		return rb_fail_at(err, "process.consoleSize", "consoleSize is larger than 65535");
 	step = compile_add(c, RB_STEP_CONSOLE, "process.terminal");
 	step->u.console.has_size = p->has_console_size;

@@ -1,8 +1,8 @@
 /* compile_mounts.c - the container's file system: root, mounts, read-only and masked paths
  *
  * Sources: config.md "Root", "Mounts"; config-linux.md "Rootfs Mount Propagation", "Masked Paths",
- * "Readonly Paths"; mount_namespaces(7); pivot_root(2). What is decided here is decided by the text of a
- * path; the steps check once more what it led to.
+ * "Readonly Paths"; mount_namespaces(7); pivot_root(2). What is decided here is decided by the
+ * text of a path; the steps check once more what it led to.
  */
 #include "compile_priv.h"
 
@@ -10,12 +10,21 @@
 #include <string.h>
 #include <sys/mount.h>
 
-/* What a mount below /proc may hide: files that only inform, as lxcfs replaces them. Anything else there
- * could turn writes of labels and sysctls, or the container's view of itself, into something else. */
+/* What a mount below /proc may hide: files that only inform, as lxcfs replaces them. Anything
+ * else there could turn writes of labels and sysctls, or the container's view of itself, into
+ * something else. */
 static const char *const proc_targets[] = {
-	"/proc/cpuinfo",  "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
-	"/proc/net/dev",  "/proc/slabinfo",  "/proc/stat",    "/proc/swaps",
-	"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid", "/proc/uptime",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/loadavg",
+	"/proc/meminfo",
+	"/proc/net/dev",
+	"/proc/slabinfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/sys/crypto/fips_enabled",
+	"/proc/sys/kernel/ns_last_pid",
+	"/proc/uptime",
 };
 
 static const char *mount_at(struct compile *c, size_t i, const char *suffix)
@@ -33,15 +42,17 @@ static bool is_cgroup(const struct rb_mount *m)
 	return !m->opts.bind && (type_is(m, "cgroup") || type_is(m, "cgroup2"));
 }
 
-/* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to follow. */
+/* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to
+ * follow. */
 static const char *from_bundle(struct compile *c, const char *path)
 {
-	return *path == '/' || !c->opts->bundle ? path
-						: rb_arena_printf(c->arena, "%s/%s", c->opts->bundle, path);
+	return *path == '/' || !c->opts->bundle
+		       ? path
+		       : rb_arena_printf(c->arena, "%s/%s", c->opts->bundle, path);
 }
 
-static int check_proc_target(struct compile *c, const struct rb_mount *m, const char *dest, size_t i,
-			     struct rb_err *err)
+static int check_proc_target(struct compile *c, const struct rb_mount *m, const char *dest,
+			     size_t i, struct rb_err *err)
 {
 	const char *at = mount_at(c, i, ".destination");
 
@@ -50,8 +61,10 @@ static int check_proc_target(struct compile *c, const struct rb_mount *m, const 
 	if (rb_streq(dest, "/proc")) {
 		if (m->opts.remount || (!m->opts.bind && type_is(m, "proc")))
 			return 0;
-		/* a container that shares the host's pid namespace gets the host's, checked to be procfs */
-		if (m->opts.bind && m->source && rb_streq(compile_clean(c->arena, NULL, m->source), "/proc"))
+		/* a container that shares the host's pid namespace gets the host's, checked to
+		 * be procfs */
+		if (m->opts.bind && m->source &&
+		    rb_streq(compile_clean(c->arena, NULL, m->source), "/proc"))
 			return 0;
 		return rb_fail_at(err, at, "only procfs may be mounted on /proc");
 	}
@@ -85,14 +98,15 @@ static bool is_covered(struct compile *c, size_t i)
 	return false;
 }
 
-/* A read-only tmpfs could hold no device, mount point or copied-up file: it is made writable and sealed
- * once all is in it. */
+/* A read-only tmpfs could hold no device, mount point or copied-up file: it is made writable
+ * and sealed once all is in it. */
 static bool is_sealed_later(struct compile *c, size_t i)
 {
 	const struct rb_mount *m = &c->mounts[i];
 	bool fresh = !m->opts.bind && !m->opts.remount && type_is(m, "tmpfs");
 
-	return fresh && ((m->opts.attr_set | m->opts.rattr_set) & MOUNT_ATTR_RDONLY) && !is_covered(c, i);
+	return fresh && ((m->opts.attr_set | m->opts.rattr_set) & MOUNT_ATTR_RDONLY) &&
+	       !is_covered(c, i);
 }
 
 static struct rb_strv without_ro(struct rb_arena *a, const struct rb_strv *options)
@@ -136,15 +150,18 @@ int check_mounts(struct compile *c, struct rb_err *err)
 
 /* crun's "@": the host ids of an entry are counted inside the container's user namespace. */
 static int from_container(struct compile *c, const struct rb_idmap *outer, size_t n_outer,
-			  const struct rb_idmap **maps, size_t n, const char *at, struct rb_err *err)
+			  const struct rb_idmap **maps, size_t n, const char *at,
+			  struct rb_err *err)
 {
 	struct rb_idmap *out = rb_arena_alloc(c->arena, (n + 1) * sizeof(*out));
 
 	for (size_t i = 0; i < n; i++) {
 		out[i] = (*maps)[i];
-		if (!compile_id_to_host(outer, n_outer, (*maps)[i].host_id, (*maps)[i].size, &out[i].host_id))
-			return rb_fail_at(err, at, "a relative id map is not covered by the mappings of the "
-						   "container");
+		if (!compile_id_to_host(outer, n_outer, (*maps)[i].host_id, (*maps)[i].size,
+					&out[i].host_id))
+			return rb_fail_at(err, at,
+					  "a relative id map is not covered by the mappings of the "
+					  "container");
 	}
 	*maps = out;
 	return 0;
@@ -156,7 +173,8 @@ static bool is_id_mapped(const struct rb_mount *m)
 	       m->opts.n_idmap_gids;
 }
 
-/* Explicit mappings, else those of the option, else those of the container (as runc and crun do). */
+/* Explicit mappings, else those of the option, else those of the container (as runc and crun
+ * do). */
 static int set_id_maps(struct compile *c, size_t i, struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_mount *m = &c->mounts[i];
@@ -174,10 +192,11 @@ static int set_id_maps(struct compile *c, size_t i, struct rb_step *step, struct
 		return rb_fail_at(err, own && m->n_uids ? mount_at(c, i, ".gidMappings") : at,
 				  "an id-mapped mount needs both uidMappings and gidMappings");
 	if (!own && option && m->opts.idmap_relative) {
-		r = from_container(c, l->uids, l->n_uids, &step->u.mount.uids, step->u.mount.n_uids, at, err);
+		r = from_container(c, l->uids, l->n_uids, &step->u.mount.uids, step->u.mount.n_uids,
+				   at, err);
 		if (r == 0)
-			r = from_container(c, l->gids, l->n_gids, &step->u.mount.gids, step->u.mount.n_gids,
-					   at, err);
+			r = from_container(c, l->gids, l->n_gids, &step->u.mount.gids,
+					   step->u.mount.n_gids, at, err);
 	}
 	if (r == 0)
 		r = compile_id_maps_check(step->u.mount.uids, step->u.mount.n_uids, at, err);
@@ -208,9 +227,11 @@ static bool is_opened(struct compile *c, size_t i)
 	if (!m->opts.bind)
 		return false;
 	/* a source in the container's own root shows the mounts made before it */
-	if (compile_below(compile_clean(c->arena, c->bundle, m->source), c->root_path))
+	if (!rb_streq(c->root_path, "/") &&
+	    compile_below(compile_clean(c->arena, c->bundle, m->source), c->root_path))
 		return false;
-	/* once the child's mounts are slaves a copy could no longer be a peer of the host's mount */
+	/* once the child's mounts are slaves a copy could no longer be a peer of the host's
+	 * mount */
 	return compile_has(c, CLONE_NEWUSER) ||
 	       (is_shared(m) && (c->spec->linux_.rootfs_propagation & MS_SHARED));
 }
@@ -247,7 +268,8 @@ static int add_mount(struct compile *c, enum rb_step_kind kind, size_t i, struct
 	return is_id_mapped(m) ? set_id_maps(c, i, step, err) : 0;
 }
 
-/* A detached copy on the host side, or the directory itself where there is no mount namespace. */
+/* A detached copy on the host side, or the directory itself where there is no new mount
+ * namespace. */
 static void fill_rootfs(struct compile *c, struct rb_step *step)
 {
 	unsigned long asked = c->spec->linux_.rootfs_propagation;
@@ -261,7 +283,7 @@ static void fill_rootfs(struct compile *c, struct rb_step *step)
 int emit_open_root(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	if (compile_has(c, CLONE_NEWNS))
+	if (compile_is_new(c, CLONE_NEWNS))
 		fill_rootfs(c, compile_add(c, RB_STEP_OPEN_ROOT, "root.path"));
 	return 0;
 }
@@ -279,31 +301,33 @@ int emit_open_sources(struct compile *c, struct rb_err *err)
 /**
  * emit_propagation() - keep the child's mounts from the host
  *
- * The host's root is often shared, and a copy of it is a peer: it is made a slave before anything is mounted,
- * also for rootfsPropagation "shared", which means a peer group of the container's own, not the host's
- * (config-linux.md). A bind mount that is to be shared with the host was opened before.
+ * The host's root is often shared, and a copy of it is a peer: it is made a slave before anything
+ * is mounted, also for rootfsPropagation "shared", which means a peer group of the container's own,
+ * not the host's (config-linux.md). A bind mount that is to be shared with the host was opened
+ * before.
  */
 int emit_propagation(struct compile *c, struct rb_err *err)
 {
 	unsigned long asked = c->spec->linux_.rootfs_propagation;
 	bool cut = asked & (MS_PRIVATE | MS_UNBINDABLE);
 
-	(void)err; /* cannot fail */
+	(void)err;			    /* cannot fail */
 	if (compile_is_new(c, CLONE_NEWNS)) /* one that is joined belongs to others */
-		compile_add(c, RB_STEP_PROPAGATION, asked ? "linux.rootfsPropagation" : NULL)->u.number.value =
-			(cut ? MS_PRIVATE : MS_SLAVE) | MS_REC;
+		compile_add(c, RB_STEP_PROPAGATION, asked ? "linux.rootfsPropagation" : NULL)
+			->u.number.value = (cut ? MS_PRIVATE : MS_SLAVE) | MS_REC;
 	return 0;
 }
 
 int emit_rootfs(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	if (compile_has(c, CLONE_NEWNS))
+	if (compile_is_new(c, CLONE_NEWNS))
 		fill_rootfs(c, compile_add(c, RB_STEP_ROOTFS, "root.path"));
 	return 0;
 }
 
-/* The directory of the sd_notify socket. It is none of the config's mounts and has no slot among the sources. */
+/* The directory of the sd_notify socket. It is none of the config's mounts and has no slot
+ * among the sources. */
 static void add_notify(struct compile *c)
 {
 	static char *const options[] = { "bind", "nosuid", "nodev", "noexec" };
@@ -316,7 +340,7 @@ static void add_notify(struct compile *c)
 	m->dest = "/run/notify";
 	m->type = "bind";
 	m->source = c->opts->notify_dir;
-	m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
+	m->options = (struct rb_strv) { .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
 	memcpy(m->options.v, options, sizeof(options));
 	m->opts.bind = true;
 	m->opts.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -332,7 +356,7 @@ int emit_mounts(struct compile *c, struct rb_err *err)
 
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
 		r = add_mount(c, RB_STEP_MOUNT, i, err);
-	if (r == 0 && compile_has(c, CLONE_NEWNS))
+	if (r == 0 && compile_is_new(c, CLONE_NEWNS))
 		add_notify(c);
 	return r;
 }
@@ -344,7 +368,8 @@ int emit_sealed_mounts(struct compile *c, struct rb_err *err)
 
 	(void)err; /* cannot fail */
 	for (size_t i = 0; i < c->spec->n_mounts; i++) {
-		const uint64_t was = c->spec->mounts[i].opts.attr_set | c->spec->mounts[i].opts.rattr_set;
+		const uint64_t was = c->spec->mounts[i].opts.attr_set |
+				     c->spec->mounts[i].opts.rattr_set;
 		const uint64_t is = c->mounts[i].opts.attr_set | c->mounts[i].opts.rattr_set;
 		struct rb_mount *m;
 		struct rb_step *step;
@@ -353,14 +378,15 @@ int emit_sealed_mounts(struct compile *c, struct rb_err *err)
 			continue;
 		m = rb_arena_alloc(c->arena, sizeof(*m));
 		*m = c->mounts[i];
-		m->options = (struct rb_strv){ .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 2 };
+		m->options =
+			(struct rb_strv) { .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 2 };
 		memcpy(m->options.v, options, sizeof(options));
 		m->opts.remount = true;
 		m->opts.attr_set |= MOUNT_ATTR_RDONLY;
 		m->opts.tmpcopyup = false;
 		m->opts.sb_set = m->opts.sb_clr = 0; /* of the mount, not of the file system */
 		m->opts.n_propagation = 0;
-		m->opts.data = (struct rb_strv){ 0 };
+		m->opts.data = (struct rb_strv) { 0 };
 		step = compile_add(c, RB_STEP_MOUNT, mount_at(c, i, ".options"));
 		step->u.mount.m = m;
 		step->u.mount.index = i;
@@ -368,8 +394,8 @@ int emit_sealed_mounts(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths, const char *field,
-		     struct rb_err *err)
+static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths,
+		     const char *field, struct rb_err *err)
 {
 	size_t first = c->plan->len;
 
@@ -403,7 +429,7 @@ int emit_hidden_paths(struct compile *c, struct rb_err *err)
 int emit_enter_root(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	/* pivot_root(2) moves the root of every process in the namespace */
+	/* pivot_root(2) would move the root of every process in the namespace */
 	if (!compile_is_new(c, CLONE_NEWNS)) {
 		fill_rootfs(c, compile_add(c, RB_STEP_CHROOT, "root.path"));
 		return 0;

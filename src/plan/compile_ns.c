@@ -10,9 +10,9 @@
 #include <linux/sched.h>
 #include <string.h>
 
-/* Made by a row of the child instead of clone3: the cgroup namespace takes the cgroup the child is in as
- * its root, so that has to come first, and before Linux 6.3 clone3 did not take CLONE_NEWTIME; its offsets
- * must be written before a process is in it anyway. */
+/* Made by a row of the child instead of clone3: the cgroup namespace takes the cgroup the child
+ * is in as its root, so that has to come first, and before Linux 6.3 clone3 did not take
+ * CLONE_NEWTIME; its offsets must be written before a process is in it anyway. */
 #define LATER (CLONE_NEWCGROUP | (unsigned long)CLONE_NEWTIME)
 
 const struct rb_namespace *compile_ns(const struct compile *c, unsigned long flag)
@@ -51,9 +51,11 @@ static int take_namespace(struct compile *c, const struct rb_namespace *ns, stru
 	const struct rb_ns_type *type = &rb_ns_types[ns->type];
 
 	if (c->ns[ns->type])
-		return rb_fail_at(err, entry_at(c, ns, ".type"), "namespace %s is listed twice", type->name);
+		return rb_fail_at(err, entry_at(c, ns, ".type"), "namespace %s is listed twice",
+				  type->name);
 	if (ns->path && *ns->path != '/')
-		return rb_fail_at(err, entry_at(c, ns, ".path"), "path of a namespace must be absolute");
+		return rb_fail_at(err, entry_at(c, ns, ".path"),
+				  "path of a namespace must be absolute");
 	if (!(c->host->namespaces & type->flag))
 		return rb_fail_at(err, entry_at(c, ns, ".type"), "this kernel has no %s namespaces",
 				  type->name);
@@ -77,12 +79,12 @@ int check_namespaces(struct compile *c, struct rb_err *err)
 			return r;
 	}
 	if (c->host->euid != 0 && !compile_has(c, CLONE_NEWUSER)) {
-		(void)rb_fail_at(err, "linux.namespaces", "without root a container needs a user namespace");
-		return rb_err_hint(err, "add { \"type\": \"user\" } and id mappings; see runbox spec --rootless");
+		(void)rb_fail_at(err, "linux.namespaces",
+				 "without root a container needs a user namespace");
+		return rb_err_hint(
+			err,
+			"add { \"type\": \"user\" } and id mappings; see runbox spec --rootless");
 	}
-	if (c->plan->joined_ns & CLONE_NEWNS)
-		compile_warn(c, "%s: mounts made in a mount namespace that is joined stay there",
-			     compile_ns_at(c, CLONE_NEWNS));
 	return 0;
 }
 
@@ -94,8 +96,9 @@ static bool overlap(uint32_t a, uint32_t b, uint32_t a_size, uint32_t b_size)
 int compile_id_maps_check(const struct rb_idmap *maps, size_t n, const char *at, struct rb_err *err)
 {
 	if (n > 340)
-		return rb_fail_at(err, at, "%s has %zu entries, the kernel takes 340 (user_namespaces(7))", at,
-				  n);
+		return rb_fail_at(err, at,
+				  "%s has %zu entries, the kernel takes 340 (user_namespaces(7))",
+				  at, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct rb_idmap *m = &maps[i];
 
@@ -104,16 +107,19 @@ int compile_id_maps_check(const struct rb_idmap *maps, size_t n, const char *at,
 		/* 4294967295 is "no id" (user_namespaces(7)) */
 		if ((uint64_t)m->container_id + m->size > UINT32_MAX ||
 		    (uint64_t)m->host_id + m->size > UINT32_MAX)
-			return rb_fail_at(err, at, "%s[%zu] goes beyond the largest id, 4294967294", at, i);
+			return rb_fail_at(err, at, "%s[%zu] goes beyond the largest id, 4294967294",
+					  at, i);
 		for (size_t k = 0; k < i; k++)
 			if (overlap(m->container_id, maps[k].container_id, m->size, maps[k].size) ||
 			    overlap(m->host_id, maps[k].host_id, m->size, maps[k].size))
-				return rb_fail_at(err, at, "%s[%zu] and %s[%zu] overlap", at, k, at, i);
+				return rb_fail_at(err, at, "%s[%zu] and %s[%zu] overlap", at, k, at,
+						  i);
 	}
 	return 0;
 }
 
-bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint32_t size, uint32_t *ret)
+bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint32_t size,
+			uint32_t *ret)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t offset = (uint64_t)id - maps[i].container_id;
@@ -127,7 +133,8 @@ bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint
 }
 
 /* The ids that the steps of the child take on must exist in the namespace. */
-static int check_mapped(const struct rb_idmap *maps, size_t n, uint32_t id, const char *at, struct rb_err *err)
+static int check_mapped(const struct rb_idmap *maps, size_t n, uint32_t id, const char *at,
+			struct rb_err *err)
 {
 	uint32_t host;
 
@@ -151,7 +158,8 @@ static int check_user_mapped(const struct compile *c, struct rb_err *err)
 	if (r == 0)
 		r = check_mapped(l->gids, l->n_gids, u->gid, "process.user.gid", err);
 	for (size_t i = 0; i < u->n_gids && r == 0; i++)
-		r = check_mapped(l->gids, l->n_gids, u->gids[i], "process.user.additionalGids", err);
+		r = check_mapped(l->gids, l->n_gids, u->gids[i], "process.user.additionalGids",
+				 err);
 	return r;
 }
 
@@ -171,7 +179,8 @@ int check_id_maps(struct compile *c, struct rb_err *err)
 	r = compile_id_maps_check(l->uids, l->n_uids, "linux.uidMappings", err);
 	if (r == 0)
 		r = compile_id_maps_check(l->gids, l->n_gids, "linux.gidMappings", err);
-	/* one that is joined has its maps; those in the config only repeat them, as CRI engines do */
+	/* one that is joined has its maps; those in the config only repeat them, as CRI engines
+	 * do */
 	if (r < 0 || !compile_is_new(c, CLONE_NEWUSER))
 		return r;
 	if (!l->n_uids || !l->n_gids)
@@ -194,15 +203,18 @@ int check_uts(struct compile *c, struct rb_err *err)
 /** check_time() - time_namespaces(7): offsets are set once, before the first process. */
 int check_time(struct compile *c, struct rb_err *err)
 {
-	const struct rb_time_offset *offsets[] = { &c->spec->linux_.boottime, &c->spec->linux_.monotonic };
+	const struct rb_time_offset *offsets[] = { &c->spec->linux_.boottime,
+						   &c->spec->linux_.monotonic };
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!offsets[i]->present)
 			continue;
 		if (!compile_is_new(c, CLONE_NEWTIME))
-			return rb_fail_at(err, "linux.timeOffsets", "timeOffsets needs a new time namespace");
+			return rb_fail_at(err, "linux.timeOffsets",
+					  "timeOffsets needs a new time namespace");
 		if (offsets[i]->nanosecs > 999999999)
-			return rb_fail_at(err, "linux.timeOffsets", "nanosecs is more than 999999999");
+			return rb_fail_at(err, "linux.timeOffsets",
+					  "nanosecs is more than 999999999");
 	}
 	return 0;
 }
@@ -210,8 +222,8 @@ int check_time(struct compile *c, struct rb_err *err)
 /** emit_clone() - joins, and what clone3 makes new. */
 int emit_clone(struct compile *c, struct rb_err *err)
 {
-	struct rb_step *step = compile_add(c, RB_STEP_CLONE, c->spec->linux_.n_namespaces ? "linux.namespaces"
-											  : NULL);
+	struct rb_step *step = compile_add(
+		c, RB_STEP_CLONE, c->spec->linux_.n_namespaces ? "linux.namespaces" : NULL);
 
 	(void)err; /* cannot fail */
 	step->u.clone.flags = c->plan->new_ns & ~LATER;
@@ -232,8 +244,8 @@ int emit_clone(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/* user_namespaces(7): without CAP_SETUID and CAP_SETGID over the parent namespace only one's own id may be
- * mapped, alone, and the gid only with setgroups(2) denied. */
+/* user_namespaces(7): without CAP_SETUID and CAP_SETGID over the parent namespace only one's
+ * own id may be mapped, alone, and the gid only with setgroups(2) denied. */
 static bool is_own_id(const struct rb_idmap *maps, size_t n, uint32_t id)
 {
 	return n == 1 && maps[0].size == 1 && maps[0].host_id == id;
@@ -245,14 +257,16 @@ int emit_id_map(struct compile *c, struct rb_err *err)
 	const uint64_t needed = (UINT64_C(1) << CAP_SETUID) | (UINT64_C(1) << CAP_SETGID);
 	const struct rb_linux *l = &c->spec->linux_;
 	bool may = (c->host->caps & needed) == needed;
-	bool own = is_own_id(l->uids, l->n_uids, c->host->euid) && is_own_id(l->gids, l->n_gids, c->host->egid);
+	bool own = is_own_id(l->uids, l->n_uids, c->host->euid) &&
+		   is_own_id(l->gids, l->n_gids, c->host->egid);
 	struct rb_step *step;
 
 	if (!compile_is_new(c, CLONE_NEWUSER))
 		return 0;
 	if (!may && own && c->spec->process.user.n_gids)
-		return rb_fail_at(err, "process.user.additionalGids",
-				  "additionalGids need more ids than one's own in linux.gidMappings");
+		return rb_fail_at(
+			err, "process.user.additionalGids",
+			"additionalGids need more ids than one's own in linux.gidMappings");
 	step = compile_add(c, RB_STEP_IDMAP, "linux.uidMappings");
 	step->u.idmap.uids = l->uids;
 	step->u.idmap.n_uids = l->n_uids;
@@ -287,9 +301,10 @@ int emit_time_ns(struct compile *c, struct rb_err *err)
 	(void)err; /* cannot fail */
 	if (!compile_is_new(c, CLONE_NEWTIME))
 		return 0;
-	step = compile_add(c, RB_STEP_TIME_OFFSETS, l->boottime.present || l->monotonic.present
-							    ? "linux.timeOffsets"
-							    : compile_ns_at(c, CLONE_NEWTIME));
+	step = compile_add(c, RB_STEP_TIME_OFFSETS,
+			   l->boottime.present || l->monotonic.present
+				   ? "linux.timeOffsets"
+				   : compile_ns_at(c, CLONE_NEWTIME));
 	step->u.time.boottime = l->boottime;
 	step->u.time.monotonic = l->monotonic;
 	return 0;

@@ -1,7 +1,7 @@
 /* compile_path.c - comparing paths by their text
  *
- * Only to decide (is this source inside the rootfs? is this target below /proc?), never to open: what a
- * path leads to is known only to the kernel, and the steps resolve it by descriptor.
+ * Only to decide (is this source inside the rootfs? is this target below /proc?), never to open:
+ * what a path leads to is known only to the kernel, and the steps resolve it by descriptor.
  */
 #include "compile_priv.h"
 

@@ -1,7 +1,8 @@
-/* compile_priv.h - what the files of the compiler share: its state, and one prototype a row of the tables
+/* compile_priv.h - what the files of the compiler share: its state, and one prototype a row of the
+ * tables
  *
- * check_*() refuse what cannot be planned and add no step; emit_*() add the steps of one theme. Both
- * kinds are called from the tables in compile.c alone.
+ * check_*() refuse what cannot be planned and add no step; emit_*() add the steps of one theme.
+ * Both kinds are called from the tables in compile.c alone.
  */
 #ifndef RUNBOX_COMPILE_PRIV_H
 #define RUNBOX_COMPILE_PRIV_H
@@ -18,13 +19,14 @@ struct compile {
 	const struct rb_host *host;
 	const struct rb_plan_opts *opts;
 	const struct rb_namespace *ns[RB_NS_COUNT]; /* by row of rb_ns_types[], NULL: inherited */
-	bool rootless;                /* not root of the initial user namespace */
-	struct rb_cgroup_dir *dirs;   /* the container's cgroups, none when there are no rows for them */
+	bool rootless;				    /* not root of the initial user namespace */
+	struct rb_cgroup_dir
+		*dirs; /* the container's cgroups, none when there are no rows for them */
 	size_t n_dirs;
-	bool clone_into;              /* the child is born in its cgroup */
-	struct rb_mount *mounts;      /* config mounts as they will be made: see check_mounts() */
-	bool own_dev;                 /* /dev is the container's own and gets its devices */
-	struct rb_caps caps;          /* as they can be granted, by emit_credentials() */
+	bool clone_into;		/* the child is born in its cgroup */
+	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
+	bool own_dev;			/* /dev is the container's own and gets its devices */
+	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
 	const char *root_path, *bundle; /* absolute, cleaned; for comparing, never for opening */
 };
 
@@ -39,8 +41,8 @@ const char *compile_ns_at(struct compile *c, unsigned long flag);
 /** compile_is_new()/compile_has() - is the namespace a new one / a new or a joined one? */
 bool compile_is_new(const struct compile *c, unsigned long flag);
 bool compile_has(const struct compile *c, unsigned long flag);
-/** compile_clean() - @path below @base (NULL: "/"), without "." and empty parts and with ".." taken by its
- *  name, for comparing paths. */
+/** compile_clean() - @path below @base (NULL: "/"), without "." and empty parts and with ".."
+ * taken by its name, for comparing paths. */
 char *compile_clean(struct rb_arena *a, const char *base, const char *path);
 /** compile_below() - is @path the directory @dir or below it? Both cleaned. */
 bool compile_below(const char *path, const char *dir);
@@ -65,10 +67,12 @@ int emit_time_ns(struct compile *c, struct rb_err *err);
 int emit_loopback(struct compile *c, struct rb_err *err);
 int emit_names(struct compile *c, struct rb_err *err);
 /** compile_id_maps_check() - the kernel's rules for one id map; @at: its JSON path */
-int compile_id_maps_check(const struct rb_idmap *maps, size_t n, const char *at, struct rb_err *err);
-/** compile_id_to_host() - where a range of the container's ids lies on the host, by @maps; false if it does
- *  not lie in one of them whole */
-bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint32_t size, uint32_t *ret);
+int compile_id_maps_check(const struct rb_idmap *maps, size_t n, const char *at,
+			  struct rb_err *err);
+/** compile_id_to_host() - where a range of the container's ids lies on the host, by @maps; false
+ * if it does not lie in one of them whole */
+bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint32_t size,
+			uint32_t *ret);
 
 /* compile_cgroup.c */
 int check_cgroup(struct compile *c, struct rb_err *err);

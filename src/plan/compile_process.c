@@ -1,6 +1,7 @@
 /* compile_process.c - what the container's process is given before it becomes the program
  *
- * Sources: config.md "Process", "Linux Process"; capabilities(7), sched(7), ioprio_set(2), seccomp(2).
+ * Sources: config.md "Process", "Linux Process"; capabilities(7), sched(7), ioprio_set(2),
+ * seccomp(2).
  */
 #include "compile_priv.h"
 
@@ -24,9 +25,11 @@ int check_process(struct compile *c, struct rb_err *err)
 	if (!is_set(p->cwd) || *p->cwd != '/')
 		return rb_fail_at(err, "process.cwd", "process.cwd must be an absolute path");
 	if (p->has_oom_score_adj && (p->oom_score_adj < -1000 || p->oom_score_adj > 1000))
-		return rb_fail_at(err, "process.oomScoreAdj", "oomScoreAdj must be between -1000 and 1000");
+		return rb_fail_at(err, "process.oomScoreAdj",
+				  "oomScoreAdj must be between -1000 and 1000");
 	if (p->io_priority.present && (p->io_priority.priority < 0 || p->io_priority.priority > 7))
-		return rb_fail_at(err, "process.ioPriority.priority", "priority must be between 0 and 7");
+		return rb_fail_at(err, "process.ioPriority.priority",
+				  "priority must be between 0 and 7");
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const char *at = rb_arena_printf(c->arena, "process.rlimits[%zu]", i);
 
@@ -45,8 +48,10 @@ static int check_deadline(const struct rb_scheduler *s, const char *at, struct r
 {
 	uint64_t period = s->period ? s->period : s->deadline;
 
-	if (s->runtime < 1024 || s->runtime > s->deadline || s->deadline > period || period > INT64_MAX)
-		return rb_fail_at(err, at, "SCHED_DEADLINE needs 1024 <= runtime <= deadline <= period");
+	if (s->runtime < 1024 || s->runtime > s->deadline || s->deadline > period ||
+	    period > INT64_MAX)
+		return rb_fail_at(err, at,
+				  "SCHED_DEADLINE needs 1024 <= runtime <= deadline <= period");
 	return 0;
 }
 
@@ -59,20 +64,24 @@ int check_scheduler(struct compile *c, struct rb_err *err)
 
 	if (!s->present)
 		return 0;
-	if (s->policy == 4) /* SCHED_ISO: reserved, Linux never had it (include/uapi/linux/sched.h) */
-		return rb_fail_at(err, "process.scheduler.policy", "Linux does not implement SCHED_ISO");
+	if (s->policy ==
+	    4) /* SCHED_ISO: reserved, Linux never had it (include/uapi/linux/sched.h) */
+		return rb_fail_at(err, "process.scheduler.policy",
+				  "Linux does not implement SCHED_ISO");
 	if (s->nice < -20 || s->nice > 19)
 		return rb_fail_at(err, "process.scheduler.nice", "nice must be between -20 and 19");
 	if (realtime && (s->priority < 1 || s->priority > 99))
-		return rb_fail_at(err, "process.scheduler.priority", "a real-time policy needs a priority "
-								     "between 1 and 99");
+		return rb_fail_at(err, "process.scheduler.priority",
+				  "a real-time policy needs a priority "
+				  "between 1 and 99");
 	if (!realtime && s->priority)
 		return rb_fail_at(err, "process.scheduler.priority",
 				  "priority goes only with SCHED_FIFO and SCHED_RR");
 	if (s->policy == SCHED_DEADLINE)
 		return check_deadline(s, at, err);
 	if (s->runtime || s->deadline || s->period)
-		return rb_fail_at(err, at, "runtime, deadline and period go only with SCHED_DEADLINE");
+		return rb_fail_at(err, at,
+				  "runtime, deadline and period go only with SCHED_DEADLINE");
 	return 0;
 }
 
@@ -90,11 +99,13 @@ int check_labels(struct compile *c, struct rb_err *err)
 	const struct rb_process *p = &c->spec->process;
 
 	if (is_set(p->selinux_label) && !c->host->selinux)
-		return rb_fail_at(err, "process.selinuxLabel", "SELinux is not enabled on this host");
+		return rb_fail_at(err, "process.selinuxLabel",
+				  "SELinux is not enabled on this host");
 	if (is_set(c->spec->linux_.mount_label) && !c->host->selinux)
 		return rb_fail_at(err, "linux.mountLabel", "SELinux is not enabled on this host");
 	if (wants_apparmor(c) && !c->host->apparmor)
-		return rb_fail_at(err, "process.apparmorProfile", "AppArmor is not enabled on this host");
+		return rb_fail_at(err, "process.apparmorProfile",
+				  "AppArmor is not enabled on this host");
 	return 0;
 }
 
@@ -104,7 +115,8 @@ int emit_oom_score(struct compile *c, struct rb_err *err)
 
 	(void)err; /* cannot fail */
 	if (p->has_oom_score_adj)
-		compile_add(c, RB_STEP_OOM_SCORE, "process.oomScoreAdj")->u.number.value = p->oom_score_adj;
+		compile_add(c, RB_STEP_OOM_SCORE, "process.oomScoreAdj")->u.number.value =
+			p->oom_score_adj;
 	return 0;
 }
 
@@ -135,8 +147,8 @@ int emit_process_setup(struct compile *c, struct rb_err *err)
 		add_process(c, RB_STEP_SCHEDULER, "process.scheduler");
 	if (p->io_priority.present)
 		add_process(c, RB_STEP_IO_PRIORITY, "process.ioPriority");
-	/* config.md: execCPUAffinity is not applicable to the container's init process, which gets what its
-	 * cpuset allows, whatever the caller was bound to */
+	/* config.md: execCPUAffinity is not applicable to the container's init process, which
+	 * gets what its cpuset allows, whatever the caller was bound to */
 	compile_add(c, RB_STEP_AFFINITY, NULL);
 	if (l->memory_policy.present)
 		compile_add(c, RB_STEP_MEM_POLICY, "linux.memoryPolicy")->u.spec.spec = c->spec;
@@ -164,7 +176,8 @@ static void warn_caps(struct compile *c, uint64_t caps, const char *set, const c
 	compile_warn(c, "process.capabilities.%s: left out, %s:%s", set, why, names.data);
 }
 
-static void limit_set(struct compile *c, uint64_t *set, uint64_t to, const char *name, const char *why)
+static void limit_set(struct compile *c, uint64_t *set, uint64_t to, const char *name,
+		      const char *why)
 {
 	warn_caps(c, *set & ~to, name, why);
 	*set &= to;
@@ -173,19 +186,20 @@ static void limit_set(struct compile *c, uint64_t *set, uint64_t to, const char 
 /**
  * grant_caps() - the five sets as the kernel will take them
  *
- * config.md: what cannot be granted is a warning, and the container runs without. The kernel's rules are
- * those of capset(2) and of PR_CAP_AMBIENT in prctl(2).
+ * config.md: what cannot be granted is a warning, and the container runs without. The kernel's
+ * rules are those of capset(2) and of PR_CAP_AMBIENT in prctl(2).
  */
 static struct rb_caps grant_caps(struct compile *c)
 {
 	struct rb_caps s = c->spec->process.caps;
 	uint64_t kernel = c->host->last_cap >= 63 ? UINT64_MAX : CAP_BIT(c->host->last_cap + 1) - 1;
-	/* a process that creates or enters a user namespace has the full bounding set in it again */
+	/* a process that creates or enters a user namespace has the full bounding set in it
+	 * again */
 	uint64_t may = compile_has(c, CLONE_NEWUSER) ? kernel : c->host->bounding;
 	const char *why = "not in the bounding set of runbox itself";
 
 	if (!s.present)
-		return (struct rb_caps){ 0 };
+		return (struct rb_caps) { 0 };
 	limit_set(c, &s.bounding, may, "bounding", why);
 	limit_set(c, &s.permitted, may, "permitted", why);
 	limit_set(c, &s.inheritable, may, "inheritable", why);
@@ -193,7 +207,8 @@ static struct rb_caps grant_caps(struct compile *c)
 	limit_set(c, &s.ambient, may, "ambient", why);
 	limit_set(c, &s.effective, s.permitted, "effective", "not permitted");
 	limit_set(c, &s.inheritable, s.bounding, "inheritable", "not in the bounding set");
-	limit_set(c, &s.ambient, s.permitted & s.inheritable, "ambient", "not permitted and inheritable");
+	limit_set(c, &s.ambient, s.permitted & s.inheritable, "ambient",
+		  "not permitted and inheritable");
 	return s;
 }
 
@@ -212,7 +227,8 @@ int emit_credentials(struct compile *c, struct rb_err *err)
 	(void)err; /* cannot fail */
 	c->caps = grant_caps(c);
 	add_process(c, RB_STEP_USER, "process.user");
-	step = compile_add(c, RB_STEP_CAPS, c->spec->process.caps.present ? "process.capabilities" : NULL);
+	step = compile_add(c, RB_STEP_CAPS,
+			   c->spec->process.caps.present ? "process.capabilities" : NULL);
 	step->u.caps.sets = c->caps;
 	step->u.caps.keep_admin = keeps_admin(c);
 	if (c->spec->process.no_new_privileges)
@@ -233,7 +249,8 @@ int emit_filter(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	if (c->spec->linux_.seccomp.present)
-		compile_add(c, RB_STEP_FILTER, "linux.seccomp")->u.seccomp.profile = &c->spec->linux_.seccomp;
+		compile_add(c, RB_STEP_FILTER, "linux.seccomp")->u.seccomp.profile =
+			&c->spec->linux_.seccomp;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* compile_sysctl.c - linux.sysctl: only what belongs to a namespace of the container
  *
- * A parameter that is not namespaced would be set for the whole host, so it is refused. Which are: ipc
- * (ipc_namespaces(7)), network (network_namespaces(7)), uts (uts_namespaces(7)).
+ * A parameter that is not namespaced would be set for the whole host, so it is refused. Which are:
+ * ipc (ipc_namespaces(7)), network (network_namespaces(7)), uts (uts_namespaces(7)).
  */
 #include "compile_priv.h"
 
@@ -9,12 +9,13 @@
 #include <string.h>
 
 static const struct {
-	const char *path;       /* below /proc/sys */
-	bool prefix;            /* and all that starts so */
+	const char *path; /* below /proc/sys */
+	bool prefix;	  /* and all that starts so */
 	unsigned long flag;
 	const char *ns;
 } namespaced[] = {
-	{ "kernel/shm", true, CLONE_NEWIPC, "ipc" }, /* shmall shmmax shmmni shm_rmid_forced shm_next_id */
+	{ "kernel/shm", true, CLONE_NEWIPC,
+	  "ipc" }, /* shmall shmmax shmmni shm_rmid_forced shm_next_id */
 	{ "kernel/msg", true, CLONE_NEWIPC, "ipc" }, /* msgmax msgmnb msgmni msg_next_id */
 	{ "kernel/sem", false, CLONE_NEWIPC, "ipc" },
 	{ "kernel/sem_next_id", false, CLONE_NEWIPC, "ipc" },
@@ -24,8 +25,8 @@ static const struct {
 	{ "kernel/domainname", false, CLONE_NEWUTS, "uts" },
 };
 
-/* sysctl.d(5): if the first separator is a slash the rest is left as it is; if it is a dot, dots and
- * slashes change places ("net.ipv4.conf.eth0/1.forwarding"). */
+/* sysctl.d(5): if the first separator is a slash the rest is left as it is; if it is a dot,
+ * dots and slashes change places ("net.ipv4.conf.eth0/1.forwarding"). */
 static char *to_path(struct rb_arena *a, const char *key)
 {
 	char *path = rb_arena_strdup(a, key);
@@ -43,7 +44,8 @@ static bool is_path_below(const char *path)
 	while (true) {
 		size_t len = strcspn(path, "/");
 
-		if (len == 0 || (len == 1 && path[0] == '.') || (len == 2 && path[0] == '.' && path[1] == '.'))
+		if (len == 0 || (len == 1 && path[0] == '.') ||
+		    (len == 2 && path[0] == '.' && path[1] == '.'))
 			return false;
 		if (!path[len])
 			return true;
@@ -60,16 +62,19 @@ static int check_namespaced(struct compile *c, const char *key, const char *path
 			continue;
 		if (compile_has(c, namespaced[i].flag))
 			return 0;
-		return rb_fail_at(err, at, "sysctl %s needs a %s namespace, it would be set on the host", key,
-				  namespaced[i].ns);
+		return rb_fail_at(err, at,
+				  "sysctl %s needs a %s namespace, it would be set on the host",
+				  key, namespaced[i].ns);
 	}
-	return rb_fail_at(err, at, "sysctl %s belongs to no namespace, it would be set on the host", key);
+	return rb_fail_at(err, at, "sysctl %s belongs to no namespace, it would be set on the host",
+			  key);
 }
 
-static int check_name_conflict(const struct compile *c, const char *path, const char *value, const char *at,
-			       struct rb_err *err)
+static int check_name_conflict(const struct compile *c, const char *path, const char *value,
+			       const char *at, struct rb_err *err)
 {
-	if (rb_streq(path, "kernel/hostname") && c->spec->hostname && !rb_streq(c->spec->hostname, value))
+	if (rb_streq(path, "kernel/hostname") && c->spec->hostname &&
+	    !rb_streq(c->spec->hostname, value))
 		return rb_fail_at(err, at, "sysctl kernel.hostname contradicts hostname");
 	if (rb_streq(path, "kernel/domainname") && c->spec->domainname &&
 	    !rb_streq(c->spec->domainname, value))

@@ -1,7 +1,7 @@
 /* limits.c - the fields of linux.resources: is it asked for, by which controller, in words
  *
- * Source: config-linux.md "Control groups". Engines write 0 for "not set" and -1 for "unlimited", which
- * is what a new cgroup is anyway; neither asks for anything.
+ * Source: config-linux.md "Control groups". Engines write 0 for "not set" and -1 for "unlimited",
+ * which is what a new cgroup is anyway; neither asks for anything.
  */
 #include "plan_priv.h"
 
@@ -30,10 +30,14 @@ const struct limit limit_table[] = {
 	{ "blockIO.weight", RB_CG_BLKIO, LIMIT_U16, FIELD(blkio.weight) },
 	{ "blockIO.leafWeight", RB_CG_BLKIO, LIMIT_U16, FIELD(blkio.leaf_weight) },
 	{ "blockIO.weightDevice", RB_CG_BLKIO, LIMIT_LIST, FIELD(blkio.weight_device.n) },
-	{ "blockIO.throttleReadBpsDevice", RB_CG_BLKIO, LIMIT_LIST, FIELD(blkio.throttle_read_bps.n) },
-	{ "blockIO.throttleWriteBpsDevice", RB_CG_BLKIO, LIMIT_LIST, FIELD(blkio.throttle_write_bps.n) },
-	{ "blockIO.throttleReadIOPSDevice", RB_CG_BLKIO, LIMIT_LIST, FIELD(blkio.throttle_read_iops.n) },
-	{ "blockIO.throttleWriteIOPSDevice", RB_CG_BLKIO, LIMIT_LIST, FIELD(blkio.throttle_write_iops.n) },
+	{ "blockIO.throttleReadBpsDevice", RB_CG_BLKIO, LIMIT_LIST,
+	  FIELD(blkio.throttle_read_bps.n) },
+	{ "blockIO.throttleWriteBpsDevice", RB_CG_BLKIO, LIMIT_LIST,
+	  FIELD(blkio.throttle_write_bps.n) },
+	{ "blockIO.throttleReadIOPSDevice", RB_CG_BLKIO, LIMIT_LIST,
+	  FIELD(blkio.throttle_read_iops.n) },
+	{ "blockIO.throttleWriteIOPSDevice", RB_CG_BLKIO, LIMIT_LIST,
+	  FIELD(blkio.throttle_write_iops.n) },
 	{ "hugepageLimits", RB_CG_HUGETLB, LIMIT_LIST, FIELD(n_hugepages) },
 	{ "network.classID", RB_CG_NET_CLS, LIMIT_U32, FIELD(network.class_id) },
 	{ "network.priorities", RB_CG_NET_PRIO, LIMIT_LIST, FIELD(network.n_prios) },

@@ -1,7 +1,8 @@
 /* print.c - the plan as text: one line a step, in columns
  *
- * number, side, kind, arguments, JSON path; when it was run, microseconds before the number's line end.
- * Nothing here depends on where the bundle lies, so that golden plans can be compared anywhere.
+ * number, side, kind, arguments, JSON path; when it was run, microseconds before the number's line
+ * end. Nothing here depends on where the bundle lies, so that golden plans can be compared
+ * anywhere.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -92,8 +93,8 @@ static size_t widest_args(const struct rb_plan *plan)
 	return max;
 }
 
-static void print_step(const struct rb_step *step, const struct rb_step_time *time, size_t kind_width,
-		       size_t args_width, struct rb_buf *out)
+static void print_step(const struct rb_step *step, const struct rb_step_time *time,
+		       size_t kind_width, size_t args_width, struct rb_buf *out)
 {
 	const char *undo = rb_step_undo_text(step);
 	size_t indent = out->len;
@@ -103,7 +104,8 @@ static void print_step(const struct rb_step *step, const struct rb_step_time *ti
 		rb_buf_printf(out, "%8" PRIu64 " us  ", (time->end_ns - time->start_ns) / 1000);
 	else if (time)
 		rb_buf_add(out, "             ");
-	rb_buf_printf(out, "%-5s  %-*s  ", plan_side(step->side), (int)kind_width, rb_step_name(step->kind));
+	rb_buf_printf(out, "%-5s  %-*s  ", plan_side(step->side), (int)kind_width,
+		      rb_step_name(step->kind));
 	indent = out->len - indent;
 	describe_into(step, &line);
 	rb_buf_add(out, line.data);
@@ -120,7 +122,8 @@ static void print_step(const struct rb_step *step, const struct rb_step_time *ti
 }
 
 /* Hooks that other verbs run are no steps of create, but nothing is to be hidden. */
-static void print_later(const struct rb_plan *plan, enum rb_hook_kind kind, const char *when, struct rb_buf *out)
+static void print_later(const struct rb_plan *plan, enum rb_hook_kind kind, const char *when,
+			struct rb_buf *out)
 {
 	const struct rb_hooks *hooks = &plan->spec->hooks[kind];
 
@@ -131,7 +134,8 @@ static void print_later(const struct rb_plan *plan, enum rb_hook_kind kind, cons
 	}
 }
 
-static void print_text(const struct rb_plan *plan, const struct rb_step_time *times, struct rb_buf *out)
+static void print_text(const struct rb_plan *plan, const struct rb_step_time *times,
+		       struct rb_buf *out)
 {
 	size_t kind_width = widest_kind(plan), args_width = widest_args(plan);
 	size_t undoable = 0;
@@ -145,8 +149,9 @@ static void print_text(const struct rb_plan *plan, const struct rb_step_time *ti
 	rb_buf_add(out, "\n");
 	print_later(plan, RB_HOOK_POSTSTART, "after start", out);
 	print_later(plan, RB_HOOK_POSTSTOP, "after delete", out);
-	rb_buf_printf(out, "%zu steps, %zu with an undo; the rest ends with the container's namespaces\n",
-		      plan->len, undoable);
+	rb_buf_printf(
+		out, "%zu steps, %zu with an undo; the rest ends with the container's namespaces\n",
+		plan->len, undoable);
 }
 
 /**
@@ -154,8 +159,8 @@ static void print_text(const struct rb_plan *plan, const struct rb_step_time *ti
  * @times: one a step, or NULL; a step with both times zero was not carried out
  * @out:   appended to
  */
-void rb_plan_print(const struct rb_plan *plan, enum rb_plan_format format, const struct rb_step_time *times,
-		   struct rb_buf *out)
+void rb_plan_print(const struct rb_plan *plan, enum rb_plan_format format,
+		   const struct rb_step_time *times, struct rb_buf *out)
 {
 	switch (format) {
 	case RB_PLAN_TEXT:

@@ -1,4 +1,5 @@
-/* print_dot.c - the plan as a graph for dot(1): the two sides next to each other, barriers between them
+/* print_dot.c - the plan as a graph for dot(1): the two sides next to each other, barriers between
+ * them
  */
 #include <inttypes.h>
 
@@ -9,8 +10,10 @@ static bool does(const struct rb_step *step, unsigned side)
 	return step->side & side;
 }
 
-/* A label is escaped twice: control characters for the reader, then quotes and backslashes for dot. */
-static void add_label(const struct rb_step *step, size_t i, const struct rb_step_time *time, struct rb_buf *out)
+/* A label is escaped twice: control characters for the reader, then quotes and backslashes for
+ * dot. */
+static void add_label(const struct rb_step *step, size_t i, const struct rb_step_time *time,
+		      struct rb_buf *out)
 {
 	rb_autobuf args = { 0 };
 
@@ -41,7 +44,8 @@ static void print_side(const struct rb_plan *plan, const struct rb_step_time *ti
 			continue;
 		rb_buf_printf(out, "\t\t%s%zu [label=\"", name, i + 1);
 		add_label(&plan->steps[i], i, times ? &times[i] : NULL, out);
-		rb_buf_printf(out, "\"%s];\n", plan->steps[i].side == RB_SIDE_BOTH ? ",shape=ellipse" : "");
+		rb_buf_printf(out, "\"%s];\n",
+			      plan->steps[i].side == RB_SIDE_BOTH ? ",shape=ellipse" : "");
 	}
 	for (size_t i = 0; i < plan->len; i++) {
 		if (!does(&plan->steps[i], side))
@@ -70,15 +74,18 @@ static void print_between(const struct rb_plan *plan, struct rb_buf *out)
 		if (step->kind == RB_STEP_BARRIER) {
 			bool host = step->u.barrier.from == RB_SIDE_HOST;
 
-			rb_buf_printf(out, "\t%s%zu -> %s%zu [style=bold,constraint=false,label=\"%s\"];\n",
-				      host ? "host" : "child", i + 1, host ? "child" : "host", i + 1,
-				      step->u.barrier.name);
+			rb_buf_printf(
+				out,
+				"\t%s%zu -> %s%zu [style=bold,constraint=false,label=\"%s\"];\n",
+				host ? "host" : "child", i + 1, host ? "child" : "host", i + 1,
+				step->u.barrier.name);
 		}
 	}
 }
 
 /** plan_print_dot() - see plan_priv.h */
-void plan_print_dot(const struct rb_plan *plan, const struct rb_step_time *times, struct rb_buf *out)
+void plan_print_dot(const struct rb_plan *plan, const struct rb_step_time *times,
+		    struct rb_buf *out)
 {
 	rb_buf_add(out, "digraph plan {\n\tnode [shape=box,fontname=monospace];\n");
 	print_side(plan, times, RB_SIDE_HOST, out);

@@ -1,7 +1,7 @@
 /* print_json.c - the plan as JSON (schema/plan.json)
  *
- * Each step has what the text has, and "args": its data by name, one writer for each member of the data
- * union in steps.def.
+ * Each step has what the text has, and "args": its data by name, one writer for each member of the
+ * data union in steps.def.
  */
 #include <inttypes.h>
 
@@ -92,7 +92,9 @@ static void add_maps(struct object *o, const char *name, const struct rb_idmap *
 	key(o, name);
 	rb_buf_add(o->out, "[");
 	for (size_t i = 0; i < n; i++)
-		rb_buf_printf(o->out, "%s{\"containerID\":%" PRIu32 ",\"hostID\":%" PRIu32 ",\"size\":%" PRIu32 "}",
+		rb_buf_printf(o->out,
+			      "%s{\"containerID\":%" PRIu32 ",\"hostID\":%" PRIu32
+			      ",\"size\":%" PRIu32 "}",
 			      i ? "," : "", maps[i].container_id, maps[i].host_id, maps[i].size);
 	rb_buf_add(o->out, "]");
 }
@@ -225,7 +227,8 @@ static void add_offset(struct object *o, const char *name, const struct rb_time_
 	if (!t->present)
 		return;
 	key(o, name);
-	rb_buf_printf(o->out, "{\"secs\":%" PRId64 ",\"nanosecs\":%" PRIu32 "}", t->secs, t->nanosecs);
+	rb_buf_printf(o->out, "{\"secs\":%" PRId64 ",\"nanosecs\":%" PRIu32 "}", t->secs,
+		      t->nanosecs);
 }
 
 static void json_time(const struct rb_step *step, struct object *o)
@@ -366,7 +369,8 @@ static void print_step(const struct rb_step *step, size_t number, const struct r
 }
 
 /** plan_print_json() - see plan_priv.h */
-void plan_print_json(const struct rb_plan *plan, const struct rb_step_time *times, struct rb_buf *out)
+void plan_print_json(const struct rb_plan *plan, const struct rb_step_time *times,
+		     struct rb_buf *out)
 {
 	struct object o = { out, "" };
 

@@ -71,8 +71,8 @@ void plan_device_rule(const struct rb_device_rule *rule, struct rb_buf *out)
 	add_number(rule->major, rule->has_major, out);
 	rb_buf_add(out, ":");
 	add_number(rule->minor, rule->has_minor, out);
-	rb_buf_printf(out, " %s%s%s", rule->access & RB_DEV_R ? "r" : "", rule->access & RB_DEV_W ? "w" : "",
-		      rule->access & RB_DEV_M ? "m" : "");
+	rb_buf_printf(out, " %s%s%s", rule->access & RB_DEV_R ? "r" : "",
+		      rule->access & RB_DEV_W ? "w" : "", rule->access & RB_DEV_M ? "m" : "");
 }
 
 static void describe_device_rules(const struct rb_step *step, struct rb_buf *out)
@@ -93,7 +93,8 @@ static void describe_filter(const struct rb_step *step, struct rb_buf *out)
 	text(out, rb_name_of(rb_seccomp_action_names, p->default_action));
 	rb_buf_printf(out, " unless one of %zu rules matches", p->n_rules);
 	for (size_t i = 0; i < p->n_archs; i++)
-		rb_buf_printf(out, "%s%s", i ? " " : ", ", rb_name_of(rb_seccomp_arch_names, p->archs[i]));
+		rb_buf_printf(out, "%s%s", i ? " " : ", ",
+			      rb_name_of(rb_seccomp_arch_names, p->archs[i]));
 	if (p->listener_path) {
 		rb_buf_add(out, ", listener ");
 		text(out, p->listener_path);
@@ -156,7 +157,8 @@ static void add_maps(struct rb_buf *out, const char *what, const struct rb_idmap
 {
 	rb_buf_add(out, what);
 	for (size_t i = 0; i < n; i++)
-		rb_buf_printf(out, " " U32 ":" U32 ":" U32, maps[i].container_id, maps[i].host_id, maps[i].size);
+		rb_buf_printf(out, " " U32 ":" U32 ":" U32, maps[i].container_id, maps[i].host_id,
+			      maps[i].size);
 }
 
 static void describe_idmap(const struct rb_step *step, struct rb_buf *out)
@@ -225,7 +227,8 @@ static void describe_cgroup_ns(const struct rb_step *step, struct rb_buf *out)
 	rb_buf_add(out, "its root is the container's cgroup");
 }
 
-static void add_offset(struct rb_buf *out, const char *clock, const struct rb_time_offset *o, const char **sep)
+static void add_offset(struct rb_buf *out, const char *clock, const struct rb_time_offset *o,
+		       const char **sep)
 {
 	if (!o->present)
 		return;
@@ -253,9 +256,14 @@ static void describe_loopback(const struct rb_step *step, struct rb_buf *out)
 
 static void add_propagation(struct rb_buf *out, unsigned long flags)
 {
-	static const struct { unsigned long flag; const char *name; } kinds[] = {
-		{ MS_SHARED, "shared" }, { MS_SLAVE, "slave" },
-		{ MS_PRIVATE, "private" }, { MS_UNBINDABLE, "unbindable" },
+	static const struct {
+		unsigned long flag;
+		const char *name;
+	} kinds[] = {
+		{ MS_SHARED, "shared" },
+		{ MS_SLAVE, "slave" },
+		{ MS_PRIVATE, "private" },
+		{ MS_UNBINDABLE, "unbindable" },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -339,7 +347,8 @@ static void describe_console(const struct rb_step *step, struct rb_buf *out)
 
 static void describe_pivot(const struct rb_step *step, struct rb_buf *out)
 {
-	rb_buf_add(out, step->u.pivot.how == RB_PIVOT_ROOT ? "old root detached" : "move to / and chroot");
+	rb_buf_add(out, step->u.pivot.how == RB_PIVOT_ROOT ? "old root detached"
+							   : "move to / and chroot");
 }
 
 static void describe_sysctl(const struct rb_step *step, struct rb_buf *out)
@@ -362,8 +371,9 @@ static void describe_scheduler(const struct rb_step *step, struct rb_buf *out)
 	text(out, rb_name_of(rb_sched_policy_names, (uint64_t)s->policy));
 	rb_buf_printf(out, " nice %" PRId32 " priority %" PRId32, s->nice, s->priority);
 	if (s->deadline)
-		rb_buf_printf(out, " runtime %" PRIu64 " deadline %" PRIu64 " period %" PRIu64 " ns", s->runtime,
-			      s->deadline, s->period);
+		rb_buf_printf(out,
+			      " runtime %" PRIu64 " deadline %" PRIu64 " period %" PRIu64 " ns",
+			      s->runtime, s->deadline, s->period);
 	for (const struct rb_name *f = rb_sched_flag_names; f->name; f++)
 		if (s->flags & f->value)
 			rb_buf_printf(out, " %s", f->name);
@@ -460,13 +470,18 @@ static void add_caps(struct rb_buf *out, uint64_t set)
 	}
 }
 
-/* Sets that are alike are listed together: "bounding permitted effective KILL,CHOWN; inheritable ..." */
+/* Sets that are alike are listed together: "bounding permitted effective KILL,CHOWN;
+ * inheritable ..." */
 static void describe_caps(const struct rb_step *step, struct rb_buf *out)
 {
 	const struct rb_caps *s = &step->u.caps.sets;
-	const struct { const char *name; uint64_t set; } sets[] = {
-		{ "bounding", s->bounding }, { "permitted", s->permitted }, { "effective", s->effective },
-		{ "inheritable", s->inheritable }, { "ambient", s->ambient },
+	const struct {
+		const char *name;
+		uint64_t set;
+	} sets[] = {
+		{ "bounding", s->bounding },   { "permitted", s->permitted },
+		{ "effective", s->effective }, { "inheritable", s->inheritable },
+		{ "ambient", s->ambient },
 	};
 	const size_t n = sizeof(sets) / sizeof(sets[0]);
 	bool done[sizeof(sets) / sizeof(sets[0])] = { false };
@@ -610,7 +625,9 @@ const char *rb_step_undo_text(const struct rb_step *step)
 const char *plan_side(unsigned side)
 {
 	static const char *const sides[] = {
-		[RB_SIDE_HOST] = "host", [RB_SIDE_CHILD] = "child", [RB_SIDE_BOTH] = "both",
+		[RB_SIDE_HOST] = "host",
+		[RB_SIDE_CHILD] = "child",
+		[RB_SIDE_BOTH] = "both",
 	};
 
 	return sides[side];
