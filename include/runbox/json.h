@@ -19,19 +19,26 @@ struct rb_err;
 #define RB_JSON_MAX_BYTES (16u << 20)
 #define RB_JSON_MAX_DEPTH 128
 
-enum rb_json_type { RB_JSON_NULL, RB_JSON_BOOL, RB_JSON_NUMBER, RB_JSON_STRING, RB_JSON_ARRAY, RB_JSON_OBJECT };
+enum rb_json_type {
+	RB_JSON_NULL,
+	RB_JSON_BOOL,
+	RB_JSON_NUMBER,
+	RB_JSON_STRING,
+	RB_JSON_ARRAY,
+	RB_JSON_OBJECT
+};
 
 /** One value. Children of arrays and objects hang on child and next, in the order of the text. */
 struct rb_json {
 	struct rb_json *next;
-	const char *key;              /* of a member of an object, else NULL */
+	const char *key; /* of a member of an object, else NULL */
 	union {
-		const char *text;     /* STRING unescaped, NUMBER as written */
+		const char *text;      /* STRING unescaped, NUMBER as written */
 		struct rb_json *child; /* ARRAY, OBJECT: the first one, or NULL */
-		bool truth;           /* BOOL */
+		bool truth;	       /* BOOL */
 	};
-	uint32_t n;                   /* ARRAY, OBJECT: how many children */
-	uint32_t off, key_off;        /* byte offsets of the value and of its key in the text */
+	uint32_t n;	       /* ARRAY, OBJECT: how many children */
+	uint32_t off, key_off; /* byte offsets of the value and of its key in the text */
 	enum rb_json_type type;
 };
 
@@ -49,8 +56,8 @@ struct rb_json_place {
  * @err:     msg is "config.json:3:14 mounts[2]: ..."
  * Return: 0 or -EINVAL
  */
-int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name, const char *text,
-		  size_t len, struct rb_json **ret, struct rb_err *err);
+int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name,
+		  const char *text, size_t len, struct rb_json **ret, struct rb_err *err);
 
 /** rb_json_get() - the member called @key (exact case) of an object, NULL if there is none. */
 const struct rb_json *rb_json_get(const struct rb_json *object, const char *key);

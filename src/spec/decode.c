@@ -34,8 +34,8 @@ static void add_path(struct rb_buf *path, const struct rb_at *at)
 		rb_json_path_index(path, at->index);
 }
 
-__attribute__((format(printf, 3, 0)))
-static int fail_va(struct rb_dec *d, const struct rb_at *at, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static int fail_va(struct rb_dec *d, const struct rb_at *at,
+							 const char *fmt, va_list ap)
 {
 	struct rb_json_place place = { 0 };
 	rb_autobuf path = { 0 };
@@ -62,7 +62,8 @@ int rb_dec_fail(struct rb_dec *d, const struct rb_at *at, const char *fmt, ...)
 
 static const struct rb_json *member(const struct rb_json *object, const char *key)
 {
-	for (const struct rb_json *c = object->type == RB_JSON_OBJECT ? object->child : NULL; c; c = c->next) {
+	for (const struct rb_json *c = object->type == RB_JSON_OBJECT ? object->child : NULL; c;
+	     c = c->next) {
 		if (rb_key_same(c->key, key))
 			return c;
 	}
@@ -125,14 +126,16 @@ static void warn_at_off(struct rb_dec *d, const struct rb_at *at, size_t off, co
 	if (d->spec->warnings.n > WARNINGS_MAX)
 		return;
 	if (d->spec->warnings.n == WARNINGS_MAX) {
-		add_warning(d, rb_arena_printf(&d->spec->arena, "%s: more warnings are left out", d->name));
+		add_warning(d, rb_arena_printf(&d->spec->arena, "%s: more warnings are left out",
+					       d->name));
 		return;
 	}
 	add_path(&path, at);
 	rb_json_path_cut(&path);
 	rb_json_locate(d->text, d->len, off, &d->place);
 	add_warning(d, rb_arena_printf(&d->spec->arena, "%s:%u:%u%s%s: %s", d->name, d->place.line,
-				       d->place.column, path.data ? " " : "", path.data ? path.data : "", what));
+				       d->place.column, path.data ? " " : "",
+				       path.data ? path.data : "", what));
 }
 
 void rb_dec_warn(struct rb_dec *d, const struct rb_at *at, const char *fmt, ...)
@@ -146,12 +149,13 @@ void rb_dec_warn(struct rb_dec *d, const struct rb_at *at, const char *fmt, ...)
 	warn_at_off(d, at, at->node->off, what);
 }
 
-int rb_dec_unknown(struct rb_dec *d, const struct rb_at *at, const struct rb_name *names, const char *word)
+int rb_dec_unknown(struct rb_dec *d, const struct rb_at *at, const struct rb_name *names,
+		   const char *word)
 {
 	const char *near = rb_name_near(names, word);
 
-	return rb_dec_fail(d, at, "unknown value \"" SHOW "\"%s%s%s", word, near ? ", did you mean \"" : "",
-			   near ? near : "", near ? "\"?" : "");
+	return rb_dec_fail(d, at, "unknown value \"" SHOW "\"%s%s%s", word,
+			   near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 /* --- readers of one value --- */
@@ -161,12 +165,14 @@ static int wrong_type(struct rb_dec *d, const struct rb_at *at, const char *want
 	return rb_dec_fail(d, at, "must be %s, not %s", wanted, rb_json_type_name(at->node->type));
 }
 
-static int run_check(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t n)
+static int run_check(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		     void *value, size_t n)
 {
 	return type->check ? type->check(d, at, value, n) : 0;
 }
 
-int rb_read_bool(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_bool(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		 size_t *extra)
 {
 	(void)type, (void)extra;
 	if (at->node->type != RB_JSON_BOOL)
@@ -175,8 +181,8 @@ int rb_read_bool(struct rb_dec *d, const struct rb_at *at, const struct rb_type 
 	return 0;
 }
 
-int rb_read_string(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-		   size_t *extra)
+int rb_read_string(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		   void *value, size_t *extra)
 {
 	(void)extra;
 	if (at->node->type != RB_JSON_STRING)
@@ -217,13 +223,16 @@ static void store(void *value, size_t size, uint64_t v)
 static int out_of_range(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type)
 {
 	if (type->min < 0)
-		return rb_dec_fail(d, at, SHOW " is out of range, must be a whole number from %lld to %llu",
-				   at->node->text, (long long)type->min, (unsigned long long)type->max);
+		return rb_dec_fail(
+			d, at, SHOW " is out of range, must be a whole number from %lld to %llu",
+			at->node->text, (long long)type->min, (unsigned long long)type->max);
 	return rb_dec_fail(d, at, SHOW " is out of range, must be a whole number from %llu to %llu",
-			   at->node->text, (unsigned long long)type->min, (unsigned long long)type->max);
+			   at->node->text, (unsigned long long)type->min,
+			   (unsigned long long)type->max);
 }
 
-int rb_read_uint(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_uint(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		 size_t *extra)
 {
 	uint64_t v;
 
@@ -236,7 +245,8 @@ int rb_read_uint(struct rb_dec *d, const struct rb_at *at, const struct rb_type 
 	return run_check(d, at, type, value, 1);
 }
 
-int rb_read_int(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_int(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		size_t *extra)
 {
 	int64_t v;
 
@@ -269,22 +279,24 @@ static int parse_decimal(const char *s, double *ret)
 	return 0;
 }
 
-int rb_read_double(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-		   size_t *extra)
+int rb_read_double(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		   void *value, size_t *extra)
 {
 	double v;
 
 	(void)extra;
 	if (at->node->type != RB_JSON_NUMBER)
 		return wrong_type(d, at, "a number");
-	if (strlen(at->node->text) > 32 || parse_decimal(at->node->text, &v) < 0 || v > (double)type->max)
+	if (strlen(at->node->text) > 32 || parse_decimal(at->node->text, &v) < 0 ||
+	    v > (double)type->max)
 		return rb_dec_fail(d, at, SHOW " is out of range, must be a decimal from 0 to %llu",
 				   at->node->text, (unsigned long long)type->max);
 	*(double *)value = v;
 	return 0;
 }
 
-int rb_read_enum(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_enum(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		 size_t *extra)
 {
 	const struct rb_name *name;
 
@@ -298,8 +310,8 @@ int rb_read_enum(struct rb_dec *d, const struct rb_at *at, const struct rb_type 
 	return 0;
 }
 
-int rb_read_enum_opt(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-		     size_t *extra)
+int rb_read_enum_opt(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		     void *value, size_t *extra)
 {
 	if (at->node->type == RB_JSON_STRING && !*at->node->text)
 		return 0;
@@ -307,7 +319,8 @@ int rb_read_enum_opt(struct rb_dec *d, const struct rb_at *at, const struct rb_t
 }
 
 /* An array of words, each a bit: all of them together. */
-int rb_read_flags(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_flags(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		  size_t *extra)
 {
 	struct rb_type word = { .names = type->names, .size = sizeof(uint64_t) };
 	struct rb_at here = { .up = at };
@@ -337,7 +350,8 @@ int rb_read_array(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 	/* one more, zeroed: vectors of strings end in NULL */
 	items = rb_arena_alloc(&d->spec->arena, (at->node->n + (size_t)1) * type->size);
 	for (here.node = at->node->child; here.node; here.node = here.node->next, here.index++) {
-		if (type->item->read(d, &here, type->item, items + here.index * type->size, NULL) < 0)
+		if (type->item->read(d, &here, type->item, items + here.index * type->size, NULL) <
+		    0)
 			return -EINVAL;
 	}
 	*(void **)value = items;
@@ -346,7 +360,8 @@ int rb_read_array(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 }
 
 /* An object with keys of the user's own: an array of elements that begin with the key. */
-int rb_read_map(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+int rb_read_map(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
+		size_t *extra)
 {
 	struct rb_at here = { .up = at };
 	char *items, *item;
@@ -354,7 +369,8 @@ int rb_read_map(struct rb_dec *d, const struct rb_at *at, const struct rb_type *
 	if (at->node->type != RB_JSON_OBJECT)
 		return wrong_type(d, at, "an object");
 	item = items = rb_arena_alloc(&d->spec->arena, (at->node->n + (size_t)1) * type->size);
-	for (here.node = at->node->child; here.node; here.node = here.node->next, item += type->size) {
+	for (here.node = at->node->child; here.node;
+	     here.node = here.node->next, item += type->size) {
 		here.key = here.node->key;
 		memcpy(item, &here.key, sizeof(here.key));
 		if (type->item->read(d, &here, type->item, item + type->item_off, NULL) < 0)
@@ -394,22 +410,28 @@ static const struct rb_field *find_field(const struct rb_field *fields, const ch
 }
 
 /* config.md "Extensibility": runtimes MUST NOT fail on a property they do not know. */
-static void warn_unknown_key(struct rb_dec *d, const struct rb_at *at, const struct rb_field *fields)
+static void warn_unknown_key(struct rb_dec *d, const struct rb_at *at,
+			     const struct rb_field *fields)
 {
 	struct rb_near near = { .word = at->key };
 	char what[128];
 
 	for (const struct rb_field *f = fields; f->key; f++)
 		rb_near_try(&near, f->key);
-	(void)snprintf(what, sizeof(what), "unknown key, ignored%s%s%s", near.best ? ", did you mean \"" : "",
-		       near.best ? near.best : "", near.best ? "\"?" : "");
+	(void)snprintf(what, sizeof(what), "unknown key, ignored%s%s%s",
+		       near.best ? ", did you mean \"" : "", near.best ? near.best : "",
+		       near.best ? "\"?" : "");
 	warn_at_off(d, at, at->node->key_off, what);
 }
 
-static int read_field(struct rb_dec *d, const struct rb_at *at, const struct rb_field *f, char *base)
+static int read_field(struct rb_dec *d, const struct rb_at *at, const struct rb_field *f,
+		      char *base)
 {
 	/* what is not kept goes here; as large as the largest value that is no object */
-	struct { uint64_t value; size_t n; } unused;
+	struct {
+		uint64_t value;
+		size_t n;
+	} unused;
 	size_t *count = NULL;
 
 	if (f->flags & RB_UNUSED)
@@ -423,7 +445,8 @@ static int read_field(struct rb_dec *d, const struct rb_at *at, const struct rb_
 	return 0;
 }
 
-static int check_required(struct rb_dec *d, const struct rb_at *at, const struct rb_field *fields, uint64_t seen)
+static int check_required(struct rb_dec *d, const struct rb_at *at, const struct rb_field *fields,
+			  uint64_t seen)
 {
 	for (size_t i = 0; fields[i].key; i++) {
 		if ((fields[i].flags & RB_REQUIRED) && !(seen & UINT64_C(1) << i))
@@ -432,8 +455,8 @@ static int check_required(struct rb_dec *d, const struct rb_at *at, const struct
 	return 0;
 }
 
-int rb_read_object(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-		   size_t *extra)
+int rb_read_object(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		   void *value, size_t *extra)
 {
 	struct rb_at here = { .up = at };
 	uint64_t keys = 0, values = 0;
@@ -453,7 +476,8 @@ int rb_read_object(struct rb_dec *d, const struct rb_at *at, const struct rb_typ
 		}
 		bit = UINT64_C(1) << (f - type->fields);
 		if (keys & bit)
-			return rb_dec_fail(d, &here, "duplicate key, \"%s\" is there in other letter case",
+			return rb_dec_fail(d, &here,
+					   "duplicate key, \"%s\" is there in other letter case",
 					   f->key);
 		keys |= bit;
 		if (here.node->type == RB_JSON_NULL)
@@ -472,14 +496,18 @@ int rb_read_object(struct rb_dec *d, const struct rb_at *at, const struct rb_typ
 int rb_read_named(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
 		  size_t *extra)
 {
-	struct { void *v; size_t n; } *lists = value;
+	struct {
+		void *v;
+		size_t n;
+	} *lists = value;
 	struct rb_field fields[16] = { { 0 } };
 	struct rb_type as_object = { .fields = fields };
 
 	for (size_t i = 0; type->names[i].name && i + 1 < sizeof(fields) / sizeof(fields[0]); i++)
-		fields[i] = (struct rb_field){ type->names[i].name, type->item,
-					       type->names[i].value * sizeof(*lists), RB_COUNT,
-					       type->names[i].value * sizeof(*lists) + sizeof(void *) };
+		fields[i] = (struct rb_field) { type->names[i].name, type->item,
+						type->names[i].value * sizeof(*lists), RB_COUNT,
+						type->names[i].value * sizeof(*lists) +
+							sizeof(void *) };
 	return rb_read_object(d, at, &as_object, value, extra);
 }
 
@@ -510,7 +538,9 @@ static int check_cpu_list(struct rb_dec *d, const struct rb_at *at, void *value,
 	const char *list = *(const char **)value;
 
 	(void)n;
-	return rb_is_cpu_list(list) ? 0 : rb_dec_fail(d, at, "\"" SHOW "\" is not a list like \"0-3,7\"", list);
+	return rb_is_cpu_list(list)
+		       ? 0
+		       : rb_dec_fail(d, at, "\"" SHOW "\" is not a list like \"0-3,7\"", list);
 }
 
 static int check_ifname(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -518,7 +548,10 @@ static int check_ifname(struct rb_dec *d, const struct rb_at *at, void *value, s
 	const char *name = *(const char **)value;
 
 	(void)n;
-	return rb_is_ifname(name) ? 0 : rb_dec_fail(d, at, "\"" SHOW "\" cannot be the name of a network device", name);
+	return rb_is_ifname(name)
+		       ? 0
+		       : rb_dec_fail(d, at, "\"" SHOW "\" cannot be the name of a network device",
+				     name);
 }
 
 const struct rb_type rb_t_bool = { .name = "bool", .read = rb_read_bool, .size = sizeof(bool) };
@@ -536,12 +569,17 @@ const struct rb_type rb_t_u64 = RB_UINT("uint64", 8, UINT64_MAX);
 const struct rb_type rb_t_id = RB_UINT("uint32", 4, UINT32_MAX - 1);
 const struct rb_type rb_t_i32 = RB_INT("int32", 4, INT32_MIN, INT32_MAX);
 const struct rb_type rb_t_i64 = RB_INT("int64", 8, INT64_MIN, INT64_MAX);
-const struct rb_type rb_t_double = { .name = "double", .read = rb_read_double, .size = 8, .max = UINT32_MAX };
+const struct rb_type rb_t_double = {
+	.name = "double", .read = rb_read_double, .size = 8, .max = UINT32_MAX
+};
 
 const struct rb_type rb_t_strings = RB_ARRAY(&rb_t_string, char *, NULL);
 const struct rb_type rb_t_abspaths = RB_ARRAY(&rb_t_abspath, char *, NULL);
 const struct rb_type rb_t_string_map = {
-	.name = "map", .read = rb_read_map, .size = sizeof(struct rb_kv), .item = &rb_t_string,
+	.name = "map",
+	.read = rb_read_map,
+	.size = sizeof(struct rb_kv),
+	.item = &rb_t_string,
 	.item_off = offsetof(struct rb_kv, value),
 };
 
@@ -556,9 +594,11 @@ static int check_version(struct rb_dec *d, const struct rb_at *at, void *value, 
 	if (rb_parse_semver(version, &major) < 0)
 		return rb_dec_fail(d, at, "\"" SHOW "\" is not a version like \"1.3.0\"", version);
 	if (major > 1)
-		return rb_dec_fail(d, at, "version " SHOW " is not supported, only 1.x is", version);
+		return rb_dec_fail(d, at, "version " SHOW " is not supported, only 1.x is",
+				   version);
 	if (major < 1)
-		rb_dec_warn(d, at, "version " SHOW " is older than 1.0.0, it is read as 1.x", version);
+		rb_dec_warn(d, at, "version " SHOW " is older than 1.0.0, it is read as 1.x",
+			    version);
 	return 0;
 }
 
@@ -611,13 +651,16 @@ static int read_ext_annotation(struct rb_dec *d, const struct rb_at *at, void *v
 	(void)n;
 	for (size_t i = 0; i < spec->annotations.n; i++) {
 		const char *text = spec->annotations.v[i].value;
-		struct rb_dec inner = { .name = "annotation org.runbox.config", .text = text,
-					.spec = spec, .err = d->err };
+		struct rb_dec inner = { .name = "annotation org.runbox.config",
+					.text = text,
+					.spec = spec,
+					.err = d->err };
 
 		if (!rb_streq(spec->annotations.v[i].key, key))
 			continue;
 		if (spec->ext.present)
-			return rb_dec_fail_key(d, at, "runbox", "given here and in the annotation %s", key);
+			return rb_dec_fail_key(d, at, "runbox",
+					       "given here and in the annotation %s", key);
 		inner.len = strlen(text);
 		if (rb_dec_document(&inner, &rb_t_ext, "runbox", &spec->ext) < 0)
 			return -EINVAL;
@@ -640,16 +683,19 @@ int rb_dec_document(struct rb_dec *d, const struct rb_type *type, const char *ro
 	return type->read(d, &at, type, value, NULL);
 }
 
-static int decode(const char *name, const char *text, size_t len, const struct rb_type *type, void *value,
-		  struct rb_spec *spec, struct rb_err *err)
+static int decode(const char *name, const char *text, size_t len, const struct rb_type *type,
+		  void *value, struct rb_spec *spec, struct rb_err *err)
 {
 	struct rb_err mine = { 0 };
-	struct rb_dec d = { .name = name, .text = text, .len = len, .spec = spec, .err = err ? err : &mine };
+	struct rb_dec d = {
+		.name = name, .text = text, .len = len, .spec = spec, .err = err ? err : &mine
+	};
 
 	return rb_dec_document(&d, type, NULL, value);
 }
 
-int rb_spec_decode(const char *name, const char *text, size_t len, struct rb_spec *spec, struct rb_err *err)
+int rb_spec_decode(const char *name, const char *text, size_t len, struct rb_spec *spec,
+		   struct rb_err *err)
 {
 	return decode(name, text, len, &rb_t_spec, spec, spec, err);
 }

@@ -5,13 +5,14 @@
  * Source: README.md "The extension object"; tc(8) for rates and sizes.
  */
 #include "decode_priv.h"
+#include <errno.h>
 
 #define SHOW "%.80s"
 
 /* --- strings with a form --- */
 
-static int check_word(struct rb_dec *d, const struct rb_at *at, void *value, bool (*is)(const char *),
-		      const char *wanted)
+static int check_word(struct rb_dec *d, const struct rb_at *at, void *value,
+		      bool (*is)(const char *), const char *wanted)
 {
 	const char *s = *(const char **)value;
 
@@ -27,13 +28,15 @@ static int check_ip(struct rb_dec *d, const struct rb_at *at, void *value, size_
 static int check_cidr(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
 {
 	(void)n;
-	return check_word(d, at, value, rb_is_cidr, "an address with a prefix, like \"192.168.17.2/24\"");
+	return check_word(d, at, value, rb_is_cidr,
+			  "an address with a prefix, like \"192.168.17.2/24\"");
 }
 
 static int check_mac(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
 {
 	(void)n;
-	return check_word(d, at, value, rb_is_mac, "a link layer address, like \"02:00:00:00:00:01\"");
+	return check_word(d, at, value, rb_is_mac,
+			  "a link layer address, like \"02:00:00:00:00:01\"");
 }
 
 static int check_name(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -83,22 +86,28 @@ static const struct rb_type t_some_words = RB_ARRAY(&t_word, char *, rb_check_li
 
 /* --- shaping --- */
 
-static int read_rate(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+static int read_rate(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		     void *value, size_t *extra)
 {
 	const char *s;
 
 	if (rb_read_string(d, at, type, &s, extra) < 0)
-		return -1;
-	return rb_parse_rate(s, value) == 0 ? 0 : rb_dec_fail(d, at, "\"" SHOW "\" is not a rate like \"10mbit\"", s);
+		return -EINVAL;
+	return rb_parse_rate(s, value) == 0
+		       ? 0
+		       : rb_dec_fail(d, at, "\"" SHOW "\" is not a rate like \"10mbit\"", s);
 }
 
-static int read_size(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+static int read_size(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		     void *value, size_t *extra)
 {
 	const char *s;
 
 	if (rb_read_string(d, at, type, &s, extra) < 0)
-		return -1;
-	return rb_parse_size(s, value) == 0 ? 0 : rb_dec_fail(d, at, "\"" SHOW "\" is not a size like \"32kb\"", s);
+		return -EINVAL;
+	return rb_parse_size(s, value) == 0
+		       ? 0
+		       : rb_dec_fail(d, at, "\"" SHOW "\" is not a size like \"32kb\"", s);
 }
 
 static const struct rb_type t_rate = RB_STRING(read_rate, NULL);
@@ -110,7 +119,9 @@ static const struct rb_field direction_fields[] = {
 	{ 0 },
 };
 static const struct rb_type t_direction = RB_OBJECT(direction_fields, struct rb_shape, NULL);
-static const struct rb_type t_percent = { .name = "double", .read = rb_read_double, .size = 8, .max = 100 };
+static const struct rb_type t_percent = {
+	.name = "double", .read = rb_read_double, .size = 8, .max = 100
+};
 
 static const struct rb_field shape_fields[] = {
 	RB_F("egress", struct rb_iface, egress, &t_direction, 0),
@@ -127,24 +138,29 @@ static const struct rb_type t_shape = RB_OBJECT(shape_fields, struct rb_iface, N
 static const struct rb_name iface_types[] = { { "veth", 0 }, { 0 } };
 
 /* kept as the word it is */
-static int read_word_of(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-			size_t *extra)
+static int read_word_of(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+			void *value, size_t *extra)
 {
 	const char *s;
 
 	if (rb_read_string(d, at, type, &s, extra) < 0)
-		return -1;
+		return -EINVAL;
 	if (!rb_name_find(type->names, s))
 		return rb_dec_unknown(d, at, type->names, s);
 	*(const char **)value = s;
 	return 0;
 }
 
-#define WORD_OF(table) { .name = "enum", .read = read_word_of, .size = sizeof(char *), .names = (table) }
+#define WORD_OF(table)                                                                         \
+	{                                                                                      \
+		.name = "enum", .read = read_word_of, .size = sizeof(char *), .names = (table) \
+	}
 
 static const struct rb_type t_iface_type = WORD_OF(iface_types);
 /* IPv4 needs 68 bytes (RFC 791); ETH_MAX_MTU is the most a veth takes */
-static const struct rb_type t_mtu = { .name = "uint32", .read = rb_read_uint, .size = 4, .min = 68, .max = 65535 };
+static const struct rb_type t_mtu = {
+	.name = "uint32", .read = rb_read_uint, .size = 4, .min = 68, .max = 65535
+};
 
 static const struct rb_field iface_fields[] = {
 	RB_F("type", struct rb_iface, type, &t_iface_type, RB_REQUIRED),
@@ -171,7 +187,8 @@ static int check_ifaces(struct rb_dec *d, const struct rb_at *at, void *value, s
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < i; k++) {
 			if (rb_streq(ifaces[i].name, ifaces[k].name))
-				return rb_dec_fail_item(d, at, i, "the name \"%s\" is given twice", ifaces[i].name);
+				return rb_dec_fail_item(d, at, i, "the name \"%s\" is given twice",
+							ifaces[i].name);
 		}
 	}
 	return 0;
@@ -205,8 +222,9 @@ static const struct rb_type t_hosts = RB_ARRAY(&t_host, struct rb_host_entry, NU
 
 static const struct rb_name protocols[] = { { "tcp", 0 }, { "udp", 0 }, { 0 } };
 static const struct rb_type t_protocol = WORD_OF(protocols);
-static const struct rb_type t_port_number = { .name = "uint32", .read = rb_read_uint, .size = 4, .min = 1,
-					      .max = 65535 };
+static const struct rb_type t_port_number = {
+	.name = "uint32", .read = rb_read_uint, .size = 4, .min = 1, .max = 65535
+};
 
 static int check_port(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
 {
@@ -243,8 +261,9 @@ static const struct rb_type t_network = RB_OBJECT(network_fields, struct rb_ext,
 
 /* --- the object --- */
 
-static const struct rb_type t_timeout = { .name = "uint64", .read = rb_read_uint, .size = 8, .min = 1,
-					  .max = INT64_MAX };
+static const struct rb_type t_timeout = {
+	.name = "uint64", .read = rb_read_uint, .size = 8, .min = 1, .max = INT64_MAX
+};
 
 static const struct rb_field ext_fields[] = {
 	RB_F("init", struct rb_ext, init, &rb_t_bool, 0),

@@ -4,8 +4,9 @@
  */
 #include "decode_priv.h"
 
-static const struct rb_type t_timeout = { .name = "int64", .read = rb_read_int, .size = 8, .min = 1,
-					  .max = INT32_MAX };
+static const struct rb_type t_timeout = {
+	.name = "int64", .read = rb_read_int, .size = 8, .min = 1, .max = INT32_MAX
+};
 
 /* A hook gets its own environment only, and none is not the same as an empty one to be told apart later. */
 static int check_hook(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -28,6 +29,9 @@ static const struct rb_type t_hook = RB_OBJECT(hook_fields, struct rb_hook, chec
 static const struct rb_type t_hook_list = RB_ARRAY(&t_hook, struct rb_hook, NULL);
 
 const struct rb_type rb_t_hooks = {
-	.name = "object", .read = rb_read_named, .size = sizeof(struct rb_hooks) * RB_HOOK_KINDS,
-	.names = rb_hook_names, .item = &t_hook_list,
+	.name = "object",
+	.read = rb_read_named,
+	.size = sizeof(struct rb_hooks) * RB_HOOK_KINDS,
+	.names = rb_hook_names,
+	.item = &t_hook_list,
 };

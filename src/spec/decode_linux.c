@@ -2,6 +2,7 @@
  *
  * Source: config-linux.md; mknod(2), namespaces(7), time_namespaces(7), set_mempolicy(2).
  */
+#include <errno.h>
 #include <linux/limits.h>
 #include <string.h>
 
@@ -10,13 +11,13 @@
 
 /* --- namespaces --- */
 
-static int read_ns_type(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-			size_t *extra)
+static int read_ns_type(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+			void *value, size_t *extra)
 {
 	struct rb_near near = { 0 };
 
 	if (rb_read_string(d, at, type, &near.word, extra) < 0)
-		return -1;
+		return -EINVAL;
 	for (int i = 0; i < RB_NS_COUNT; i++) {
 		if (rb_streq(rb_ns_types[i].name, near.word)) {
 			*(int *)value = i;
@@ -43,7 +44,9 @@ static int check_namespaces(struct rb_dec *d, const struct rb_at *at, void *valu
 	return 0;
 }
 
-static const struct rb_type t_ns_type = { .name = "namespace", .read = read_ns_type, .size = sizeof(int) };
+static const struct rb_type t_ns_type = { .name = "namespace",
+					  .read = read_ns_type,
+					  .size = sizeof(int) };
 
 static const struct rb_field namespace_fields[] = {
 	RB_F("type", struct rb_namespace, type, &t_ns_type, RB_REQUIRED),
@@ -51,14 +54,14 @@ static const struct rb_field namespace_fields[] = {
 	{ 0 },
 };
 static const struct rb_type t_namespace = RB_OBJECT(namespace_fields, struct rb_namespace, NULL);
-static const struct rb_type t_namespaces = RB_ARRAY(&t_namespace, struct rb_namespace, check_namespaces);
+static const struct rb_type t_namespaces =
+	RB_ARRAY(&t_namespace, struct rb_namespace, check_namespaces);
 
 /* --- devices --- */
 
 static const struct rb_name device_types[] = {
 	/* mknod(1): u is an unbuffered character device, the same to Linux */
-	{ "c", 'c' }, { "b", 'b' }, { "u", 'c' }, { "p", 'p' },
-	{ 0 },
+	{ "c", 'c' }, { "b", 'b' }, { "u", 'c' }, { "p", 'p' }, { 0 },
 };
 
 static int check_device(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -111,7 +114,10 @@ static const struct rb_field net_device_fields[] = {
 };
 static const struct rb_type t_net_device = RB_OBJECT(net_device_fields, struct rb_net_device, NULL);
 static const struct rb_type t_net_devices = {
-	.name = "map", .read = rb_read_map, .size = sizeof(struct rb_net_device), .item = &t_net_device,
+	.name = "map",
+	.read = rb_read_map,
+	.size = sizeof(struct rb_net_device),
+	.item = &t_net_device,
 	.check = check_net_devices,
 };
 
@@ -142,7 +148,8 @@ static const struct rb_field memory_policy_fields[] = {
 	RB_F("flags", struct rb_linux, memory_policy.flags, &t_mpol_flags, 0),
 	{ 0 },
 };
-static const struct rb_type t_memory_policy = RB_OBJECT(memory_policy_fields, struct rb_linux, NULL);
+static const struct rb_type t_memory_policy =
+	RB_OBJECT(memory_policy_fields, struct rb_linux, NULL);
 
 static int check_personality_flags(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
 {
@@ -152,7 +159,8 @@ static int check_personality_flags(struct rb_dec *d, const struct rb_at *at, voi
 }
 
 static const struct rb_type t_domain = RB_ENUM(rb_personality_names, sizeof(unsigned long));
-static const struct rb_type t_personality_flags = RB_ARRAY(&rb_t_string, char *, check_personality_flags);
+static const struct rb_type t_personality_flags =
+	RB_ARRAY(&rb_t_string, char *, check_personality_flags);
 
 static const struct rb_field personality_fields[] = {
 	RB_F("domain", struct rb_linux, personality.domain, &t_domain, RB_REQUIRED),
@@ -208,17 +216,23 @@ static int check_sysctl(struct rb_dec *d, const struct rb_at *at, void *value, s
 
 	for (size_t i = 0; i < n; i++) {
 		/* a key becomes a path below /proc/sys */
-		if (!*kv[i].key || strstr(kv[i].key, "..") || *kv[i].key == '/' || *kv[i].key == '.')
+		if (!*kv[i].key || strstr(kv[i].key, "..") || *kv[i].key == '/' ||
+		    *kv[i].key == '.')
 			return rb_dec_fail_item(d, at, i, "cannot be the name of a sysctl");
 	}
 	return 0;
 }
 
 static const struct rb_type t_cgroups_path = RB_STRING(rb_read_text, check_cgroups_path);
-static const struct rb_type t_propagation = RB_ENUM_OPT(rb_propagation_names, sizeof(unsigned long));
+static const struct rb_type t_propagation =
+	RB_ENUM_OPT(rb_propagation_names, sizeof(unsigned long));
 static const struct rb_type t_sysctl = {
-	.name = "map", .read = rb_read_map, .size = sizeof(struct rb_kv), .item = &rb_t_string,
-	.item_off = offsetof(struct rb_kv, value), .check = check_sysctl,
+	.name = "map",
+	.read = rb_read_map,
+	.size = sizeof(struct rb_kv),
+	.item = &rb_t_string,
+	.item_off = offsetof(struct rb_kv, value),
+	.check = check_sysctl,
 };
 
 static const struct rb_field linux_fields[] = {
@@ -237,8 +251,10 @@ static const struct rb_field linux_fields[] = {
 	RB_F("mountLabel", struct rb_linux, mount_label, &rb_t_text, 0),
 	/* the members of these lie in rb_linux itself */
 	{ "intelRdt", &t_intel_rdt, 0, RB_HAS, offsetof(struct rb_linux, intel_rdt.present) },
-	{ "memoryPolicy", &t_memory_policy, 0, RB_HAS, offsetof(struct rb_linux, memory_policy.present) },
-	{ "personality", &t_personality, 0, RB_HAS, offsetof(struct rb_linux, personality.present) },
+	{ "memoryPolicy", &t_memory_policy, 0, RB_HAS,
+	  offsetof(struct rb_linux, memory_policy.present) },
+	{ "personality", &t_personality, 0, RB_HAS,
+	  offsetof(struct rb_linux, personality.present) },
 	{ "timeOffsets", &t_offsets, 0, 0, 0 },
 	{ 0 },
 };

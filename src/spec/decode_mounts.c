@@ -26,8 +26,9 @@ static int check_idmaps(struct rb_dec *d, const struct rb_at *at, void *value, s
 	return n <= RB_IDMAP_MAX ? 0 : rb_dec_fail(d, at, "more than %d mappings", RB_IDMAP_MAX);
 }
 
-static const struct rb_type t_idmap_size = { .name = "uint32", .read = rb_read_uint, .size = 4, .min = 1,
-					     .max = UINT32_MAX };
+static const struct rb_type t_idmap_size = {
+	.name = "uint32", .read = rb_read_uint, .size = 4, .min = 1, .max = UINT32_MAX
+};
 
 static const struct rb_field idmap_fields[] = {
 	RB_F("containerID", struct rb_idmap, container_id, &rb_t_id, RB_REQUIRED),
@@ -65,7 +66,8 @@ static int check_mount(struct rb_dec *d, const struct rb_at *at, void *value, si
 	(void)n;
 	/* config.md: MAY be a relative path, in which case it MUST be interpreted as relative to "/" */
 	if (*m->dest != '/')
-		rb_dec_warn(d, at, "destination \"%.80s\" is relative, it is taken from \"/\"", m->dest);
+		rb_dec_warn(d, at, "destination \"%.80s\" is relative, it is taken from \"/\"",
+			    m->dest);
 	m->dest = rb_path_clean(&d->spec->arena, m->dest);
 	if (!m->n_uids != !m->n_gids)
 		return rb_dec_fail(d, at, "uidMappings and gidMappings must be given together");

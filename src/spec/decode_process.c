@@ -2,6 +2,8 @@
  *
  * Source: config.md "Process", "POSIX process", "Linux Process", "User"; getrlimit(2), sched(7), ioprio_set(2).
  */
+#include <errno.h>
+
 #include "decode_priv.h"
 
 /* --- user --- */
@@ -22,32 +24,39 @@ static const struct rb_type t_user = RB_OBJECT(user_fields, struct rb_user, NULL
 /* --- capabilities --- */
 
 /* config.md: what cannot be mapped to a capability MUST be logged as a warning, and is no failure. */
-static int read_caps(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value, size_t *extra)
+static int read_caps(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		     void *value, size_t *extra)
 {
-	struct rb_strv names = { 0 };
+	struct rb_at here = { .up = at };
 	uint64_t mask = 0;
 
-	(void)type, (void)extra;
-	if (rb_read_array(d, at, &rb_t_strings, &names.v, &names.n) < 0)
-		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		int bit = rb_cap_parse(names.v[i]);
+	if (at->node->type != RB_JSON_ARRAY)
+		return rb_dec_fail(d, at, "must be an array, not %s",
+				   rb_json_type_name(at->node->type));
+	for (here.node = at->node->child; here.node; here.node = here.node->next, here.index++) {
+		const char *name, *near;
+		int bit;
 
-		if (bit < 0) {
-			const char *near = rb_name_near(rb_cap_names, names.v[i]);
-
-			rb_dec_warn(d, at, "unknown capability \"%.80s\" is left out%s%s%s", names.v[i],
-				    near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		if (rb_read_string(d, &here, type->item, &name, extra) < 0)
+			return -EINVAL;
+		bit = rb_cap_parse(name);
+		if (bit >= 0) {
+			mask |= UINT64_C(1) << bit;
 			continue;
 		}
-		mask |= UINT64_C(1) << bit;
+		near = rb_name_near(rb_cap_names, name);
+		rb_dec_warn(d, &here, "unknown capability \"%.80s\" is left out%s%s%s", name,
+			    near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 	}
 	*(uint64_t *)value = mask;
 	return 0;
 }
 
 static const struct rb_type t_caps_set = {
-	.name = "array", .read = read_caps, .size = sizeof(uint64_t), .item = &rb_t_string,
+	.name = "array",
+	.read = read_caps,
+	.size = sizeof(uint64_t),
+	.item = &rb_t_string,
 };
 
 static const struct rb_field caps_fields[] = {
@@ -67,7 +76,9 @@ static int check_rlimit(struct rb_dec *d, const struct rb_at *at, void *value, s
 	const struct rb_rlimit *limit = value;
 
 	(void)n;
-	return limit->soft <= limit->hard ? 0 : rb_dec_fail(d, at, "the soft limit is above the hard limit");
+	return limit->soft <= limit->hard
+		       ? 0
+		       : rb_dec_fail(d, at, "the soft limit is above the hard limit");
 }
 
 static int check_rlimits(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -79,8 +90,9 @@ static int check_rlimits(struct rb_dec *d, const struct rb_at *at, void *value, 
 		uint64_t bit = UINT64_C(1) << limits[i].resource;
 
 		if (seen & bit)
-			return rb_dec_fail_item(d, at, i, "%s is given twice",
-						rb_name_of(rb_rlimit_names, (uint64_t)limits[i].resource));
+			return rb_dec_fail_item(
+				d, at, i, "%s is given twice",
+				rb_name_of(rb_rlimit_names, (uint64_t)limits[i].resource));
 		seen |= bit;
 	}
 	return 0;
@@ -154,15 +166,6 @@ static int check_args(struct rb_dec *d, const struct rb_at *at, void *value, siz
 	return *args[0] ? 0 : rb_dec_fail_item(d, at, 0, "the program must not be empty");
 }
 
-static int check_process(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
-{
-	const struct rb_process *process = value;
-
-	(void)n;
-	/* optional for Windows only, which has commandLine instead */
-	return process->args.n ? 0 : rb_dec_fail(d, at, "\"args\" is missing");
-}
-
 static const struct rb_type t_args = RB_ARRAY(&rb_t_string, char *, check_args);
 /* the range the kernel has for oom_score_adj, proc(5) */
 static const struct rb_type t_oom_score = RB_INT("int64", 8, -1000, 1000);
@@ -174,7 +177,8 @@ static const struct rb_field process_fields[] = {
 	{ "execCPUAffinity", &t_affinity, 0, 0, 0 },
 	RB_F("cwd", struct rb_process, cwd, &rb_t_abspath, RB_REQUIRED),
 	RB_F_STRV("env", struct rb_process, env, &rb_t_strings, 0),
-	RB_F_STRV("args", struct rb_process, args, &t_args, 0),
+	/* optional for Windows only, which has commandLine instead */
+	RB_F_STRV("args", struct rb_process, args, &t_args, RB_REQUIRED),
 	RB_F_UNUSED("commandLine", &rb_t_text, 0),
 	RB_F("user", struct rb_process, user, &t_user, 0),
 	RB_F_HAS("capabilities", struct rb_process, caps, caps.present, &t_caps, 0),
@@ -182,9 +186,10 @@ static const struct rb_field process_fields[] = {
 	RB_F("noNewPrivileges", struct rb_process, no_new_privileges, &rb_t_bool, 0),
 	RB_F("apparmorProfile", struct rb_process, apparmor_profile, &rb_t_text, 0),
 	RB_F("selinuxLabel", struct rb_process, selinux_label, &rb_t_text, 0),
-	RB_F_HAS("oomScoreAdj", struct rb_process, oom_score_adj, has_oom_score_adj, &t_oom_score, 0),
+	RB_F_HAS("oomScoreAdj", struct rb_process, oom_score_adj, has_oom_score_adj, &t_oom_score,
+		 0),
 	RB_F_HAS("scheduler", struct rb_process, scheduler, scheduler.present, &t_scheduler, 0),
 	RB_F_HAS("ioPriority", struct rb_process, io_priority, io_priority.present, &t_ioprio, 0),
 	{ 0 },
 };
-const struct rb_type rb_t_process = RB_OBJECT(process_fields, struct rb_process, check_process);
+const struct rb_type rb_t_process = RB_OBJECT(process_fields, struct rb_process, NULL);

@@ -2,6 +2,7 @@
  *
  * Source: config-linux.md "Control groups" and what follows it; kernel cgroup-v1 and cgroup-v2 documentation.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "decode_priv.h"
@@ -9,18 +10,20 @@
 /* --- device rules --- */
 
 static const struct rb_name rule_types[] = {
-	{ "a", 'a' }, { "c", 'c' }, { "b", 'b' },
+	{ "a", 'a' },
+	{ "c", 'c' },
+	{ "b", 'b' },
 	{ 0 },
 };
 
-static int read_access(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
-		       size_t *extra)
+static int read_access(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
+		       void *value, size_t *extra)
 {
 	const char *letters;
 	unsigned access = 0;
 
 	if (rb_read_string(d, at, type, &letters, extra) < 0)
-		return -1;
+		return -EINVAL;
 	for (const char *c = letters; *c; c++) {
 		switch (*c) {
 		case 'r':
@@ -33,7 +36,8 @@ static int read_access(struct rb_dec *d, const struct rb_at *at, const struct rb
 			access |= RB_DEV_M;
 			break;
 		default:
-			return rb_dec_fail(d, at, "\"%.80s\" must be made of r, w and m only", letters);
+			return rb_dec_fail(d, at, "\"%.80s\" must be made of r, w and m only",
+					   letters);
 		}
 	}
 	*(unsigned *)value = access;
@@ -120,8 +124,9 @@ static int check_weight(struct rb_dec *d, const struct rb_at *at, void *value, s
 	const struct rb_blkio_dev *dev = value;
 
 	(void)n;
-	return dev->weight.set || dev->leaf_weight.set ? 0 :
-		rb_dec_fail(d, at, "\"weight\" or \"leafWeight\" must be given");
+	return dev->weight.set || dev->leaf_weight.set
+		       ? 0
+		       : rb_dec_fail(d, at, "\"weight\" or \"leafWeight\" must be given");
 }
 
 static const struct rb_type t_major = RB_INT("int64", 8, 0, 0xfff);
@@ -167,8 +172,8 @@ static int check_page_size(struct rb_dec *d, const struct rb_at *at, void *value
 	size_t digits = strspn(size, "0123456789");
 
 	(void)n;
-	if (digits && digits < 20 && size[0] != '0' && strchr("KMG", size[digits]) && size[digits] &&
-	    rb_streq(size + digits + 1, "B"))
+	if (digits && digits < 20 && size[0] != '0' && strchr("KMG", size[digits]) &&
+	    size[digits] && rb_streq(size + digits + 1, "B"))
 		return 0;
 	return rb_dec_fail(d, at, "\"%.80s\" is not a page size like \"2MB\" or \"64KB\"", size);
 }
@@ -203,8 +208,9 @@ static int check_rdma(struct rb_dec *d, const struct rb_at *at, void *value, siz
 	const struct rb_rdma *rdma = value;
 
 	(void)n;
-	return rdma->hca_handles.set || rdma->hca_objects.set ? 0 :
-		rb_dec_fail(d, at, "\"hcaHandles\" or \"hcaObjects\" must be given");
+	return rdma->hca_handles.set || rdma->hca_objects.set
+		       ? 0
+		       : rb_dec_fail(d, at, "\"hcaHandles\" or \"hcaObjects\" must be given");
 }
 
 static int check_rdma_names(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
@@ -226,7 +232,10 @@ static const struct rb_field rdma_fields[] = {
 };
 static const struct rb_type t_rdma_entry = RB_OBJECT(rdma_fields, struct rb_rdma, check_rdma);
 static const struct rb_type t_rdma = {
-	.name = "map", .read = rb_read_map, .size = sizeof(struct rb_rdma), .item = &t_rdma_entry,
+	.name = "map",
+	.read = rb_read_map,
+	.size = sizeof(struct rb_rdma),
+	.item = &t_rdma_entry,
 	.check = check_rdma_names,
 };
 
@@ -237,14 +246,19 @@ static int check_unified(struct rb_dec *d, const struct rb_at *at, void *value, 
 	for (size_t i = 0; i < n; i++) {
 		/* "Each key in the map refers to a file in the cgroup unified hierarchy": of this cgroup */
 		if (!rb_is_file_name(kv[i].key))
-			return rb_dec_fail_item(d, at, i, "must be the name of a file of the cgroup");
+			return rb_dec_fail_item(d, at, i,
+						"must be the name of a file of the cgroup");
 	}
 	return 0;
 }
 
 static const struct rb_type t_unified = {
-	.name = "map", .read = rb_read_map, .size = sizeof(struct rb_kv), .item = &rb_t_string,
-	.item_off = offsetof(struct rb_kv, value), .check = check_unified,
+	.name = "map",
+	.read = rb_read_map,
+	.size = sizeof(struct rb_kv),
+	.item = &rb_t_string,
+	.item_off = offsetof(struct rb_kv, value),
+	.check = check_unified,
 };
 
 /* --- resources; the members of its objects lie in rb_resources itself --- */

@@ -19,7 +19,8 @@ static int check_errno(struct rb_dec *d, const struct rb_at *at, const char *key
 		return rb_dec_fail_key(d, at, key, "%s gives back no errno",
 				       rb_name_of(rb_seccomp_action_names, action));
 	if (ret->v > most)
-		return rb_dec_fail_key(d, at, key, "%u is out of range, must be from 0 to %u", ret->v, most);
+		return rb_dec_fail_key(d, at, key, "%u is out of range, must be from 0 to %u",
+				       ret->v, most);
 	return 0;
 }
 
@@ -62,8 +63,10 @@ static int check_seccomp(struct rb_dec *d, const struct rb_at *at, void *value, 
 
 	(void)n;
 	if (seccomp->listener_metadata && !seccomp->listener_path)
-		return rb_dec_fail_key(d, at, "listenerMetadata", "must not be set without listenerPath");
-	return check_errno(d, at, "defaultErrnoRet", seccomp->default_action, &seccomp->default_errno_ret);
+		return rb_dec_fail_key(d, at, "listenerMetadata",
+				       "must not be set without listenerPath");
+	return check_errno(d, at, "defaultErrnoRet", seccomp->default_action,
+			   &seccomp->default_errno_ret);
 }
 
 static const struct rb_type t_arch = RB_ENUM(rb_seccomp_arch_names, sizeof(uint32_t));

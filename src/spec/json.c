@@ -29,15 +29,15 @@ struct parser {
 	struct rb_arena *nodes;
 	struct rb_json *chunk;
 	size_t chunk_left;
-	char *pool;            /* every string, NUL-terminated one after the other */
+	char *pool; /* every string, NUL-terminated one after the other */
 	const char *name, *text;
 	size_t len;
-	size_t end;            /* of the last token */
-	bool complete;         /* all text was given to yajl */
+	size_t end;    /* of the last token */
+	bool complete; /* all text was given to yajl */
 	yajl_handle yajl;
 	struct level stack[RB_JSON_MAX_DEPTH];
 	size_t depth;
-	const char *key;       /* of the value to come */
+	const char *key; /* of the value to come */
 	uint32_t key_off;
 	struct rb_json *root;
 	struct rb_err *err;
@@ -61,9 +61,9 @@ static int fail_at(const struct parser *p, size_t off, const char *why, const ch
 	path_of(p, &path);
 	rb_json_path_cut(&path);
 	rb_json_locate(p->text, p->len, off, &place);
-	return rb_fail_at(p->err, path.data, "%s:%u:%u%s%s: %s%s%s%s", p->name, place.line, place.column,
-			  path.data ? " " : "", path.data ? path.data : "", why, what ? " \"" : "",
-			  what ? what : "", what ? "\"" : "");
+	return rb_fail_at(p->err, path.data, "%s:%u:%u%s%s: %s%s%s%s", p->name, place.line,
+			  place.column, path.data ? " " : "", path.data ? path.data : "", why,
+			  what ? " \"" : "", what ? what : "", what ? "\"" : "");
 }
 
 /* --- what yajl leaves unchecked --- */
@@ -101,7 +101,8 @@ static size_t escape_len(const unsigned char *s, size_t left, const char **why)
 	}
 	if (code < 0xd800 || code > 0xdfff)
 		return 6;
-	if (code < 0xdc00 && left >= 12 && s[6] == '\\' && s[7] == 'u' && (hex4(s + 8) & ~0x3ff) == 0xdc00)
+	if (code < 0xdc00 && left >= 12 && s[6] == '\\' && s[7] == 'u' &&
+	    (hex4(s + 8) & ~0x3ff) == 0xdc00)
 		return 12;
 	*why = "half of a surrogate pair (\\ud800 to \\udfff) alone is no character";
 	return 0;
@@ -247,10 +248,11 @@ static int open_level(struct parser *p, enum rb_json_type type)
 	struct rb_json *node = add(p, type);
 
 	if (p->depth == RB_JSON_MAX_DEPTH) {
-		(void)fail_at(p, node->off, "arrays and objects are nested too deep (128 levels)", NULL);
+		(void)fail_at(p, node->off, "arrays and objects are nested too deep (128 levels)",
+			      NULL);
 		return 0;
 	}
-	p->stack[p->depth++] = (struct level){ .node = node, .tail = &node->child };
+	p->stack[p->depth++] = (struct level) { .node = node, .tail = &node->child };
 	return 1;
 }
 
@@ -266,7 +268,8 @@ static int on_start_array(void *ctx)
 
 static int by_key(const void *a, const void *b)
 {
-	const struct rb_json *x = *(const struct rb_json *const *)a, *y = *(const struct rb_json *const *)b;
+	const struct rb_json *x = *(const struct rb_json *const *)a,
+			     *y = *(const struct rb_json *const *)b;
 	int r = strcmp(x->key, y->key);
 
 	if (r)
@@ -376,7 +379,8 @@ static const struct {
 	{ "invalid object key", "a key must be a string in double quotes", AFTER_COMMA },
 	{ "separated by a colon", "a colon is expected after a key", NEXT_TOKEN },
 	{ "inside map", "a comma or \"}\" is expected after a member of an object", NEXT_TOKEN },
-	{ "after array element", "a comma or \"]\" is expected after an element of an array", NEXT_TOKEN },
+	{ "after array element", "a comma or \"]\" is expected after an element of an array",
+	  NEXT_TOKEN },
 	{ "unallowed token", "a value is expected here", AFTER_COMMA },
 	{ "inside string", "a character or escape that is not allowed in a string", NEXT_BYTE },
 	{ "inside a string", "a character or escape that is not allowed in a string", NEXT_BYTE },
@@ -388,7 +392,8 @@ static const struct {
 
 static size_t skip_space(const struct parser *p, size_t off)
 {
-	while (off < p->len && is_between(p->text[off]) && p->text[off] != ',' && p->text[off] != ':')
+	while (off < p->len && is_between(p->text[off]) && p->text[off] != ',' &&
+	       p->text[off] != ':')
 		off++;
 	return off;
 }
@@ -425,10 +430,12 @@ static int fail_syntax(struct parser *p)
 	return fail_at(p, fault_off(p, at), why, NULL);
 }
 
-int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name, const char *text,
-		  size_t len, struct rb_json **ret, struct rb_err *err)
+int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name,
+		  const char *text, size_t len, struct rb_json **ret, struct rb_err *err)
 {
-	yajl_alloc_funcs alloc = { .malloc = alloc_or_die, .realloc = realloc_or_die, .free = free_it };
+	yajl_alloc_funcs alloc = { .malloc = alloc_or_die,
+				   .realloc = realloc_or_die,
+				   .free = free_it };
 	struct parser p = { .nodes = nodes, .name = name, .text = text, .len = len, .err = err };
 	yajl_status status;
 	int r = 0;
@@ -482,7 +489,7 @@ const struct rb_json *rb_json_item(const struct rb_json *list, size_t index)
 void rb_json_locate(const char *text, size_t len, size_t off, struct rb_json_place *place)
 {
 	if (place->line == 0 || off < place->off)
-		*place = (struct rb_json_place){ .line = 1, .column = 1 };
+		*place = (struct rb_json_place) { .line = 1, .column = 1 };
 	if (off > len)
 		off = len;
 	for (; place->off < off; place->off++) {
@@ -532,8 +539,9 @@ void rb_json_path_cut(struct rb_buf *path)
 const char *rb_json_type_name(enum rb_json_type type)
 {
 	static const char *const names[] = {
-		[RB_JSON_NULL] = "null", [RB_JSON_BOOL] = "true or false", [RB_JSON_NUMBER] = "a number",
-		[RB_JSON_STRING] = "a string", [RB_JSON_ARRAY] = "an array", [RB_JSON_OBJECT] = "an object",
+		[RB_JSON_NULL] = "null",       [RB_JSON_BOOL] = "true or false",
+		[RB_JSON_NUMBER] = "a number", [RB_JSON_STRING] = "a string",
+		[RB_JSON_ARRAY] = "an array",  [RB_JSON_OBJECT] = "an object",
 	};
 
 	return names[type];

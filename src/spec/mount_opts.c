@@ -19,51 +19,79 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-#define RO MOUNT_ATTR_RDONLY
+#define RO     MOUNT_ATTR_RDONLY
 #define NOSUID MOUNT_ATTR_NOSUID
-#define NODEV MOUNT_ATTR_NODEV
+#define NODEV  MOUNT_ATTR_NODEV
 #define NOEXEC MOUNT_ATTR_NOEXEC
-#define NOSYM MOUNT_ATTR_NOSYMFOLLOW
-#define NODIR MOUNT_ATTR_NODIRATIME
+#define NOSYM  MOUNT_ATTR_NOSYMFOLLOW
+#define NODIR  MOUNT_ATTR_NODIRATIME
 /* The access time is one field of three values, so a word clears all of it (mount_setattr(2)). */
-#define ATIME MOUNT_ATTR__ATIME
+#define ATIME	MOUNT_ATTR__ATIME
 #define NOATIME MOUNT_ATTR_NOATIME
-#define STRICT MOUNT_ATTR_STRICTATIME
+#define STRICT	MOUNT_ATTR_STRICTATIME
 
+/* clang-format off: a word beside its recursive form, or beside its opposite */
 const struct rb_mount_option rb_mount_options[] = {
 	/* this mount only, and with an r the whole tree below it */
-	{ "ro", RB_MOPT_ATTR, RO, 0 },               { "rro", RB_MOPT_RATTR, RO, 0 },
-	{ "rw", RB_MOPT_ATTR, 0, RO },               { "rrw", RB_MOPT_RATTR, 0, RO },
-	{ "nosuid", RB_MOPT_ATTR, NOSUID, 0 },       { "rnosuid", RB_MOPT_RATTR, NOSUID, 0 },
-	{ "suid", RB_MOPT_ATTR, 0, NOSUID },         { "rsuid", RB_MOPT_RATTR, 0, NOSUID },
-	{ "nodev", RB_MOPT_ATTR, NODEV, 0 },         { "rnodev", RB_MOPT_RATTR, NODEV, 0 },
-	{ "dev", RB_MOPT_ATTR, 0, NODEV },           { "rdev", RB_MOPT_RATTR, 0, NODEV },
-	{ "noexec", RB_MOPT_ATTR, NOEXEC, 0 },       { "rnoexec", RB_MOPT_RATTR, NOEXEC, 0 },
-	{ "exec", RB_MOPT_ATTR, 0, NOEXEC },         { "rexec", RB_MOPT_RATTR, 0, NOEXEC },
-	{ "nosymfollow", RB_MOPT_ATTR, NOSYM, 0 },   { "rnosymfollow", RB_MOPT_RATTR, NOSYM, 0 },
-	{ "symfollow", RB_MOPT_ATTR, 0, NOSYM },     { "rsymfollow", RB_MOPT_RATTR, 0, NOSYM },
-	{ "nodiratime", RB_MOPT_ATTR, NODIR, 0 },    { "rnodiratime", RB_MOPT_RATTR, NODIR, 0 },
-	{ "diratime", RB_MOPT_ATTR, 0, NODIR },      { "rdiratime", RB_MOPT_RATTR, 0, NODIR },
-	{ "noatime", RB_MOPT_ATTR, NOATIME, ATIME }, { "rnoatime", RB_MOPT_RATTR, NOATIME, ATIME },
-	{ "atime", RB_MOPT_ATTR, 0, NOATIME },       { "ratime", RB_MOPT_RATTR, 0, NOATIME },
-	{ "relatime", RB_MOPT_ATTR, 0, ATIME },      { "rrelatime", RB_MOPT_RATTR, 0, ATIME },
-	{ "norelatime", RB_MOPT_ATTR, 0, 0 },        { "rnorelatime", RB_MOPT_RATTR, 0, 0 },
-	{ "strictatime", RB_MOPT_ATTR, STRICT, ATIME }, { "rstrictatime", RB_MOPT_RATTR, STRICT, ATIME },
-	{ "nostrictatime", RB_MOPT_ATTR, 0, STRICT }, { "rnostrictatime", RB_MOPT_RATTR, 0, STRICT },
+	{ "ro", RB_MOPT_ATTR, RO, 0 },
+	{ "rro", RB_MOPT_RATTR, RO, 0 },
+	{ "rw", RB_MOPT_ATTR, 0, RO },
+	{ "rrw", RB_MOPT_RATTR, 0, RO },
+	{ "nosuid", RB_MOPT_ATTR, NOSUID, 0 },
+	{ "rnosuid", RB_MOPT_RATTR, NOSUID, 0 },
+	{ "suid", RB_MOPT_ATTR, 0, NOSUID },
+	{ "rsuid", RB_MOPT_RATTR, 0, NOSUID },
+	{ "nodev", RB_MOPT_ATTR, NODEV, 0 },
+	{ "rnodev", RB_MOPT_RATTR, NODEV, 0 },
+	{ "dev", RB_MOPT_ATTR, 0, NODEV },
+	{ "rdev", RB_MOPT_RATTR, 0, NODEV },
+	{ "noexec", RB_MOPT_ATTR, NOEXEC, 0 },
+	{ "rnoexec", RB_MOPT_RATTR, NOEXEC, 0 },
+	{ "exec", RB_MOPT_ATTR, 0, NOEXEC },
+	{ "rexec", RB_MOPT_RATTR, 0, NOEXEC },
+	{ "nosymfollow", RB_MOPT_ATTR, NOSYM, 0 },
+	{ "rnosymfollow", RB_MOPT_RATTR, NOSYM, 0 },
+	{ "symfollow", RB_MOPT_ATTR, 0, NOSYM },
+	{ "rsymfollow", RB_MOPT_RATTR, 0, NOSYM },
+	{ "nodiratime", RB_MOPT_ATTR, NODIR, 0 },
+	{ "rnodiratime", RB_MOPT_RATTR, NODIR, 0 },
+	{ "diratime", RB_MOPT_ATTR, 0, NODIR },
+	{ "rdiratime", RB_MOPT_RATTR, 0, NODIR },
+	{ "noatime", RB_MOPT_ATTR, NOATIME, ATIME },
+	{ "rnoatime", RB_MOPT_RATTR, NOATIME, ATIME },
+	{ "atime", RB_MOPT_ATTR, 0, NOATIME },
+	{ "ratime", RB_MOPT_RATTR, 0, NOATIME },
+	{ "relatime", RB_MOPT_ATTR, 0, ATIME },
+	{ "rrelatime", RB_MOPT_RATTR, 0, ATIME },
+	{ "norelatime", RB_MOPT_ATTR, 0, 0 },
+	{ "rnorelatime", RB_MOPT_RATTR, 0, 0 },
+	{ "strictatime", RB_MOPT_ATTR, STRICT, ATIME },
+	{ "rstrictatime", RB_MOPT_RATTR, STRICT, ATIME },
+	{ "nostrictatime", RB_MOPT_ATTR, 0, STRICT },
+	{ "rnostrictatime", RB_MOPT_RATTR, 0, STRICT },
 
 	/* the superblock */
-	{ "sync", RB_MOPT_SB, MS_SYNCHRONOUS, 0 },   { "async", RB_MOPT_SB, 0, MS_SYNCHRONOUS },
+	{ "sync", RB_MOPT_SB, MS_SYNCHRONOUS, 0 },
+	{ "async", RB_MOPT_SB, 0, MS_SYNCHRONOUS },
 	{ "dirsync", RB_MOPT_SB, MS_DIRSYNC, 0 },
-	{ "lazytime", RB_MOPT_SB, MS_LAZYTIME, 0 },  { "nolazytime", RB_MOPT_SB, 0, MS_LAZYTIME },
-	{ "iversion", RB_MOPT_SB, MS_I_VERSION, 0 }, { "noiversion", RB_MOPT_SB, 0, MS_I_VERSION },
-	{ "mand", RB_MOPT_SB, MS_MANDLOCK, 0 },      { "nomand", RB_MOPT_SB, 0, MS_MANDLOCK },
-	{ "silent", RB_MOPT_SB, MS_SILENT, 0 },      { "loud", RB_MOPT_SB, 0, MS_SILENT },
-	{ "acl", RB_MOPT_SB, MS_POSIXACL, 0 },       { "noacl", RB_MOPT_SB, 0, MS_POSIXACL },
+	{ "lazytime", RB_MOPT_SB, MS_LAZYTIME, 0 },
+	{ "nolazytime", RB_MOPT_SB, 0, MS_LAZYTIME },
+	{ "iversion", RB_MOPT_SB, MS_I_VERSION, 0 },
+	{ "noiversion", RB_MOPT_SB, 0, MS_I_VERSION },
+	{ "mand", RB_MOPT_SB, MS_MANDLOCK, 0 },
+	{ "nomand", RB_MOPT_SB, 0, MS_MANDLOCK },
+	{ "silent", RB_MOPT_SB, MS_SILENT, 0 },
+	{ "loud", RB_MOPT_SB, 0, MS_SILENT },
+	{ "acl", RB_MOPT_SB, MS_POSIXACL, 0 },
+	{ "noacl", RB_MOPT_SB, 0, MS_POSIXACL },
 
 	/* propagation, mount_namespaces(7) */
-	{ "private", RB_MOPT_PROP, MS_PRIVATE, 0 },  { "rprivate", RB_MOPT_PROP, MS_PRIVATE | MS_REC, 0 },
-	{ "shared", RB_MOPT_PROP, MS_SHARED, 0 },    { "rshared", RB_MOPT_PROP, MS_SHARED | MS_REC, 0 },
-	{ "slave", RB_MOPT_PROP, MS_SLAVE, 0 },      { "rslave", RB_MOPT_PROP, MS_SLAVE | MS_REC, 0 },
+	{ "private", RB_MOPT_PROP, MS_PRIVATE, 0 },
+	{ "rprivate", RB_MOPT_PROP, MS_PRIVATE | MS_REC, 0 },
+	{ "shared", RB_MOPT_PROP, MS_SHARED, 0 },
+	{ "rshared", RB_MOPT_PROP, MS_SHARED | MS_REC, 0 },
+	{ "slave", RB_MOPT_PROP, MS_SLAVE, 0 },
+	{ "rslave", RB_MOPT_PROP, MS_SLAVE | MS_REC, 0 },
 	{ "unbindable", RB_MOPT_PROP, MS_UNBINDABLE, 0 },
 	{ "runbindable", RB_MOPT_PROP, MS_UNBINDABLE | MS_REC, 0 },
 
@@ -91,6 +119,7 @@ const struct rb_mount_option rb_mount_options[] = {
 	{ "_netdev", RB_MOPT_IGNORE, 0, 0 },
 	{ NULL, RB_MOPT_IGNORE, 0, 0 },
 };
+/* clang-format on */
 
 static const struct rb_mount_option *find(const char *name)
 {
@@ -131,7 +160,7 @@ static int parse_range(const char *text, struct rb_idmap *ret)
 	}
 	if (v[2] == 0 || (uint64_t)v[0] + v[2] > UINT32_MAX || (uint64_t)v[1] + v[2] > UINT32_MAX)
 		return -EINVAL;
-	*ret = (struct rb_idmap){ .container_id = v[0], .host_id = v[1], .size = v[2] };
+	*ret = (struct rb_idmap) { .container_id = v[0], .host_id = v[1], .size = v[2] };
 	return 0;
 }
 
@@ -265,7 +294,8 @@ static bool asks_bind(const struct rb_strv *options)
 	for (size_t i = 0; i < options->n; i++) {
 		const struct rb_mount_option *o = find(options->v[i]);
 
-		if (o && o->kind == RB_MOPT_SPECIAL && (o->set & (RB_MOPT_F_BIND | RB_MOPT_F_RBIND)))
+		if (o && o->kind == RB_MOPT_SPECIAL &&
+		    (o->set & (RB_MOPT_F_BIND | RB_MOPT_F_RBIND)))
 			return true;
 	}
 	return false;
@@ -274,8 +304,9 @@ static bool asks_bind(const struct rb_strv *options)
 static int apply_word(struct rb_arena *a, struct rb_mount_opts *ret, char *word, struct rb_err *err)
 {
 	const struct rb_mount_option *o = find(word);
-	const char *maps = rb_startswith(word, "ridmap=") ? word + strlen("ridmap=") :
-			   rb_startswith(word, "idmap=") ? word + strlen("idmap=") : NULL;
+	const char *maps = rb_startswith(word, "ridmap=")  ? word + strlen("ridmap=")
+			   : rb_startswith(word, "idmap=") ? word + strlen("idmap=")
+							   : NULL;
 
 	if (o)
 		return apply(ret, o, err);
@@ -284,7 +315,8 @@ static int apply_word(struct rb_arena *a, struct rb_mount_opts *ret, char *word,
 	if (maps) {
 		if (ret->n_idmap_uids || parse_idmap(a, maps, ret) < 0)
 			return rb_fail(err, RB_ERR_CONFIG,
-				       "\"%s\" is not of the form idmap=uids=C-H-N[#C-H-N]...;gids=C-H-N...",
+				       "\"%s\" is not of the form "
+				       "idmap=uids=C-H-N[#C-H-N]...;gids=C-H-N...",
 				       word);
 		apply_special(ret, *word == 'r' ? RB_MOPT_F_RIDMAP : RB_MOPT_F_IDMAP);
 		return 0;

@@ -129,18 +129,29 @@ static int parse_amount(const char *s, const struct unit *units, uint64_t *ret)
 	return -EINVAL;
 }
 
-#define K UINT64_C(1000)
+#define K  UINT64_C(1000)
 #define KI UINT64_C(1024)
 
 int rb_parse_rate(const char *s, uint64_t *ret)
 {
 	/* tc(8) "RATES": a bare number is bits a second; bps is bytes */
 	static const struct unit units[] = {
-		{ "", 1 },           { "bit", 1 },
-		{ "kbit", K },       { "mbit", K * K },         { "gbit", K * K * K },       { "tbit", K * K * K * K },
-		{ "kibit", KI },     { "mibit", KI * KI },      { "gibit", KI * KI * KI },
-		{ "bps", 8 },        { "kbps", 8 * K },         { "mbps", 8 * K * K },       { "gbps", 8 * K * K * K },
-		{ "kibps", 8 * KI }, { "mibps", 8 * KI * KI },  { "gibps", 8 * KI * KI * KI },
+		{ "", 1 },
+		{ "bit", 1 },
+		{ "kbit", K },
+		{ "mbit", K * K },
+		{ "gbit", K * K * K },
+		{ "tbit", K * K * K * K },
+		{ "kibit", KI },
+		{ "mibit", KI * KI },
+		{ "gibit", KI * KI * KI },
+		{ "bps", 8 },
+		{ "kbps", 8 * K },
+		{ "mbps", 8 * K * K },
+		{ "gbps", 8 * K * K * K },
+		{ "kibps", 8 * KI },
+		{ "mibps", 8 * KI * KI },
+		{ "gibps", 8 * KI * KI * KI },
 		{ 0 },
 	};
 
@@ -151,8 +162,14 @@ int rb_parse_size(const char *s, uint64_t *ret)
 {
 	/* tc(8) "SIZES": a bare number is bytes, k and kb are 1024 */
 	static const struct unit units[] = {
-		{ "", 1 },     { "b", 1 },        { "k", KI },           { "kb", KI },
-		{ "m", KI * KI }, { "mb", KI * KI }, { "g", KI * KI * KI }, { "gb", KI * KI * KI },
+		{ "", 1 },
+		{ "b", 1 },
+		{ "k", KI },
+		{ "kb", KI },
+		{ "m", KI * KI },
+		{ "mb", KI * KI },
+		{ "g", KI * KI * KI },
+		{ "gb", KI * KI * KI },
 		{ 0 },
 	};
 
