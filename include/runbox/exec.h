@@ -126,6 +126,14 @@ void rb_state_json(const struct rb_spec *spec, const char *id, const char *statu
  */
 int rb_self_protect(char **argv, struct rb_err *err);
 
+/**
+ * rb_user_lookup() - "USER[:GROUP]", each a number or a name of the container's passwd(5) and group(5)
+ * @root_fd: the container's root directory
+ * @user: uid set; gid and supplementary groups too when USER is a name or a GROUP is given
+ */
+int rb_user_lookup(int root_fd, const char *text, struct rb_arena *arena, struct rb_user *user,
+		   struct rb_err *err);
+
 /* --- faults, for the tests of undo (src/README.md "Faults") --- */
 
 /** rb_fault() - RUNBOX_FAULT="fail:create:7" makes step 7 of create fail; "kill-before:" and "kill-after:"

@@ -108,6 +108,7 @@ struct rb_plan_opts {
 	bool systemd_cgroup;       /* --systemd-cgroup: refused by this version with a clear error */
 	bool has_console_socket, detached;
 	unsigned preserve_fds;
+	struct rb_strv sub_cgroups; /* exec: below the container's own: "sub", or on v1 "controller,..:sub" */
 	const char *notify_dir;    /* host directory bound on /run/notify (sd_notify), NULL if none */
 };
 
@@ -122,6 +123,16 @@ struct rb_plan_opts {
 int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const struct rb_host *host,
 		    const struct rb_plan_opts *opts, struct rb_err *err);
 void rb_plan_done(struct rb_plan *plan);
+
+/**
+ * rb_plan_compile_exec() - the plan of a further process in a running container
+ * @spec: the container's config as it was frozen at create, with the new process in place of its own: the
+ *        policy (namespaces, cgroups, seccomp, id maps) comes from there and not from the bundle of today
+ * @opts: id, pid_file, no_new_keyring, cgroups_disabled as at create; sub_cgroups as asked
+ * Pure, like rb_plan_compile(). Return: 0 or -EINVAL
+ */
+int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec, const struct rb_host *host,
+			 const struct rb_plan_opts *opts, struct rb_err *err);
 
 /** rb_step_name() - "mount" */
 const char *rb_step_name(enum rb_step_kind kind);

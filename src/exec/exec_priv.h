@@ -116,6 +116,9 @@ int rb_root_make(int root_fd, const char *path, bool dir, bool nofollow, int *re
 /** rb_root_parent() - directory of @path below the root (made when missing) and its last component. */
 int rb_root_parent(int root_fd, const char *path, int *ret_dir_fd, const char **ret_base);
 
+/** rb_small_file() - a small text file of the container: regular, at most 1 MiB. malloc'd. Return: 0 or -errno */
+int rb_small_file(int root_fd, const char *path, char **ret_text);
+
 /** rb_mount_is() - is @fd on a file system with this magic number (statfs(2))? */
 bool rb_mount_is(int fd, long magic);
 

@@ -15,6 +15,7 @@ typedef int compile_fn(struct compile *c, struct rb_err *err);
 
 static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
+static compile_fn emit_executed;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
 
 /* Namespaces first: most of the others ask which there are. */
@@ -119,6 +120,39 @@ static compile_fn *const emitters[] = {
 	 * before need */
 	emit_seccomp,
 	emit_exec,
+};
+
+/* What a further process in a running container needs of the above. The policy is the container's. */
+static compile_fn *const exec_checks[] = {
+	check_options,
+	check_unsupported,
+	check_namespaces,
+	check_cgroup,
+	check_sub_cgroup,
+	check_process,
+	check_scheduler,
+	check_labels,
+	check_seccomp,
+};
+
+static compile_fn *const exec_emitters[] = {
+	emit_filter,
+	/* config.md "execCPUAffinity": initial holds before the process is in the container's cgroup */
+	emit_initial_affinity,
+	emit_enter,
+	emit_attach,
+	emit_oom_score,
+	emit_mapped,
+	emit_become_root,
+	emit_console,
+	emit_exec_setup,
+	emit_credentials,
+	emit_program,
+	emit_seccomp,
+	emit_exec,
+	/* engines take a pid file for success and know no other sign of it, so it is written last */
+	emit_executed,
+	emit_pid_file,
 };
 
 static const unsigned default_side[RB_STEP_COUNT] = {
@@ -279,6 +313,13 @@ static int emit_start_container(struct compile *c, struct rb_err *err)
 	return add_hooks(c, RB_HOOK_START_CONTAINER, RB_SIDE_CHILD);
 }
 
+static int emit_executed(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_EXECUTED, NULL);
+	return 0;
+}
+
 static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -290,6 +331,17 @@ static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct r
 	return 0;
 }
 
+static struct compile begin(struct rb_plan *plan, const struct rb_spec *spec,
+			    const struct rb_host *host, const struct rb_plan_opts *opts)
+{
+	plan->spec = spec;
+	plan->id = opts->id ? opts->id : "ID";
+	return (struct compile) {
+		.plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts,
+		.rootless = host->euid != 0 || host->in_userns,
+	};
+}
+
 /**
  * rb_plan_compile() - turn a spec into the ordered plan
  * @plan: an empty struct; keeps pointers into @spec, @host and @opts
@@ -299,18 +351,28 @@ static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct r
 int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const struct rb_host *host,
 		    const struct rb_plan_opts *opts, struct rb_err *err)
 {
-	struct compile c = {
-		.plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts
-	};
-	int r;
+	struct compile c = begin(plan, spec, host, opts);
+	int r = run_all(checks, sizeof(checks) / sizeof(checks[0]), &c, err);
 
-	plan->spec = spec;
-	plan->id = opts->id ? opts->id : "ID";
-	c.rootless = host->euid != 0 || host->in_userns;
-	r = run_all(checks, sizeof(checks) / sizeof(checks[0]), &c, err);
 	if (r < 0)
 		return r;
 	return run_all(emitters, sizeof(emitters) / sizeof(emitters[0]), &c, err);
+}
+
+/** rb_plan_compile_exec() - the plan of a further process; see rb_plan_compile() */
+int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec,
+			 const struct rb_host *host, const struct rb_plan_opts *opts,
+			 struct rb_err *err)
+{
+	struct compile c = begin(plan, spec, host, opts);
+	int r = run_all(exec_checks, sizeof(exec_checks) / sizeof(exec_checks[0]), &c, err);
+
+	if (r < 0)
+		return r;
+	/* nothing is made: all of them are entered */
+	plan->joined_ns |= plan->new_ns;
+	plan->new_ns = 0;
+	return run_all(exec_emitters, sizeof(exec_emitters) / sizeof(exec_emitters[0]), &c, err);
 }
 
 /** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty

@@ -113,6 +113,48 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/* Is the hierarchy meant by "controller,controller"? "" stands for v2, as in /proc/PID/cgroup. */
+static bool is_named(const struct rb_hierarchy *h, const char *names, size_t len)
+{
+	return strlen(h->name) == len && strncmp(h->name, names, len) == 0;
+}
+
+static int move_below(struct compile *c, const char *sub, struct rb_err *err)
+{
+	const char *colon = strchr(sub, ':');
+	const char *rest = colon ? colon + 1 : sub, *slash = *rest == '/' ? "" : "/";
+	bool found = false;
+
+	for (const char *p = rest; *p; p += strspn(p, "/")) {
+		size_t len = strcspn(p, "/");
+
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			return rb_fail(err, RB_ERR_USAGE, "--cgroup %.64s climbs with \"..\"", sub);
+		p += len;
+	}
+	for (size_t i = 0; i < c->n_dirs; i++) {
+		if (colon && !is_named(c->dirs[i].hierarchy, sub, (size_t)(colon - sub)))
+			continue;
+		found = true;
+		c->dirs[i].path = rb_arena_printf(c->arena, "%s%s%s", c->dirs[i].path, slash, rest);
+	}
+	if (!found)
+		return rb_fail(err, RB_ERR_USAGE, "--cgroup %.64s names no hierarchy of the container", sub);
+	return 0;
+}
+
+/** check_sub_cgroup() - exec: cgroups below the container's own; they cannot climb out of it. */
+int check_sub_cgroup(struct compile *c, struct rb_err *err)
+{
+	for (size_t i = 0; i < c->opts->sub_cgroups.n; i++) {
+		int r = move_below(c, c->opts->sub_cgroups.v[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static unsigned controllers_of(const struct compile *c, bool v2_only)
 {
 	unsigned all = 0;

@@ -219,6 +219,18 @@ int check_time(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/** emit_enter() - all namespaces of the container at once; born in its cgroup where that can be. */
+int emit_enter(struct compile *c, struct rb_err *err)
+{
+	struct rb_step *step = compile_add(c, RB_STEP_ENTER, NULL);
+
+	(void)err; /* cannot fail */
+	step->u.enter.flags = c->plan->joined_ns;
+	if (c->clone_into)
+		step->u.enter.into = &c->dirs[0];
+	return 0;
+}
+
 /** emit_clone() - joins, and what clone3 makes new. */
 int emit_clone(struct compile *c, struct rb_err *err)
 {

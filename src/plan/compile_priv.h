@@ -60,6 +60,7 @@ int check_id_maps(struct compile *c, struct rb_err *err);
 int check_uts(struct compile *c, struct rb_err *err);
 int check_time(struct compile *c, struct rb_err *err);
 int emit_clone(struct compile *c, struct rb_err *err);
+int emit_enter(struct compile *c, struct rb_err *err);
 int emit_id_map(struct compile *c, struct rb_err *err);
 int emit_become_root(struct compile *c, struct rb_err *err);
 int emit_cgroup_ns(struct compile *c, struct rb_err *err);
@@ -77,6 +78,7 @@ bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint
 /* compile_cgroup.c */
 int check_cgroup(struct compile *c, struct rb_err *err);
 int check_resources(struct compile *c, struct rb_err *err);
+int check_sub_cgroup(struct compile *c, struct rb_err *err);
 int emit_cgroup(struct compile *c, struct rb_err *err);
 int emit_limits(struct compile *c, struct rb_err *err);
 int emit_device_rules(struct compile *c, struct rb_err *err);
@@ -108,6 +110,8 @@ int check_process(struct compile *c, struct rb_err *err);
 int check_scheduler(struct compile *c, struct rb_err *err);
 int check_labels(struct compile *c, struct rb_err *err);
 int emit_oom_score(struct compile *c, struct rb_err *err);
+int emit_initial_affinity(struct compile *c, struct rb_err *err);
+int emit_exec_setup(struct compile *c, struct rb_err *err);
 int emit_process_setup(struct compile *c, struct rb_err *err);
 int emit_credentials(struct compile *c, struct rb_err *err);
 int emit_program(struct compile *c, struct rb_err *err);

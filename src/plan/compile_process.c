@@ -133,34 +133,78 @@ static void add_label(struct compile *c, const char *lsm, const char *label, con
 	step->u.label.label = label;
 }
 
-/** emit_process_setup() - everything before the change of user that needs rights. */
-int emit_process_setup(struct compile *c, struct rb_err *err)
+static void add_keyring(struct compile *c)
 {
-	const struct rb_process *p = &c->spec->process;
-	const struct rb_linux *l = &c->spec->linux_;
-
-	(void)err; /* cannot fail */
 	if (!c->opts->no_new_keyring)
 		compile_add(c, RB_STEP_KEYRING, NULL)->u.text.text =
 			rb_arena_printf(c->arena, "_ses.%s", c->plan->id);
-	if (p->scheduler.present)
+}
+
+static void add_scheduling(struct compile *c)
+{
+	if (c->spec->process.scheduler.present)
 		add_process(c, RB_STEP_SCHEDULER, "process.scheduler");
-	if (p->io_priority.present)
+	if (c->spec->process.io_priority.present)
 		add_process(c, RB_STEP_IO_PRIORITY, "process.ioPriority");
-	/* config.md: execCPUAffinity is not applicable to the container's init process, which
-	 * gets what its cpuset allows, whatever the caller was bound to */
-	compile_add(c, RB_STEP_AFFINITY, NULL);
-	if (l->memory_policy.present)
-		compile_add(c, RB_STEP_MEM_POLICY, "linux.memoryPolicy")->u.spec.spec = c->spec;
+}
+
+static void add_limits(struct compile *c)
+{
+	const struct rb_process *p = &c->spec->process;
+
 	if (p->n_rlimits)
 		add_process(c, RB_STEP_RLIMITS, "process.rlimits");
-	if (l->personality.present)
+	if (c->spec->linux_.personality.present)
 		compile_add(c, RB_STEP_PERSONALITY, "linux.personality")->u.number.value =
-			(int64_t)l->personality.domain;
+			(int64_t)c->spec->linux_.personality.domain;
 	if (is_set(p->selinux_label))
 		add_label(c, "selinux", p->selinux_label, "process.selinuxLabel");
 	if (wants_apparmor(c))
 		add_label(c, "apparmor", p->apparmor_profile, "process.apparmorProfile");
+}
+
+/** emit_process_setup() - everything before the change of user that needs rights. */
+int emit_process_setup(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	add_keyring(c);
+	add_scheduling(c);
+	/* config.md: execCPUAffinity is not applicable to the container's init process, which
+	 * gets what its cpuset allows, whatever the caller was bound to */
+	compile_add(c, RB_STEP_AFFINITY, NULL);
+	if (c->spec->linux_.memory_policy.present)
+		compile_add(c, RB_STEP_MEM_POLICY, "linux.memoryPolicy")->u.spec.spec = c->spec;
+	add_limits(c);
+	return 0;
+}
+
+/** emit_exec_setup() - for a further process: it joins the keyring, and may have an affinity. */
+int emit_exec_setup(struct compile *c, struct rb_err *err)
+{
+	const char *final = c->spec->process.exec_affinity_final;
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
+	add_keyring(c);
+	add_scheduling(c);
+	step = compile_add(c, RB_STEP_AFFINITY,
+			   is_set(final) ? "process.execCPUAffinity.final" : NULL);
+	step->u.text.text = is_set(final) ? final : NULL;
+	add_limits(c);
+	return 0;
+}
+
+/** emit_initial_affinity() - of the runtime itself, which its child inherits. */
+int emit_initial_affinity(struct compile *c, struct rb_err *err)
+{
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
+	if (!is_set(c->spec->process.exec_affinity_initial))
+		return 0;
+	step = compile_add(c, RB_STEP_AFFINITY, "process.execCPUAffinity.initial");
+	step->side = RB_SIDE_HOST;
+	step->u.text.text = c->spec->process.exec_affinity_initial;
 	return 0;
 }
 

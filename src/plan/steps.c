@@ -529,6 +529,12 @@ static void describe_seccomp(const struct rb_step *step, struct rb_buf *out)
 		rb_buf_add(out, "; then drop SYS_ADMIN");
 }
 
+static void describe_executed(const struct rb_step *step, struct rb_buf *out)
+{
+	(void)step;
+	rb_buf_add(out, "until the program runs");
+}
+
 static void describe_exec(const struct rb_step *step, struct rb_buf *out)
 {
 	const struct rb_strv *args = &step->u.process.process->args;
@@ -594,6 +600,7 @@ static const struct {
 	[RB_STEP_FIND] = { describe_find, NULL },
 	[RB_STEP_GATE] = { describe_gate, NULL },
 	[RB_STEP_SECCOMP] = { describe_seccomp, NULL },
+	[RB_STEP_EXECUTED] = { describe_executed, NULL },
 	[RB_STEP_EXEC] = { describe_exec, NULL },
 };
 
