@@ -26,6 +26,10 @@ struct rb_cli {
 	const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 	uint32_t preserve_fds;
+	/* exec */
+	const char *process, *cwd, *user, *process_label, *apparmor;
+	bool tty, no_new_privs, ignore_paused;
+	struct rb_strv env, caps, additional_gids, cgroups;
 	/* others */
 	bool all, force, quiet, want_rootless;
 	const char *format, *file, *assume;
@@ -39,6 +43,7 @@ enum rb_opt_type {
 	RB_OPT_TEXT,
 	RB_OPT_CHOICE, /* one of the words in choices */
 	RB_OPT_U32,
+	RB_OPT_LIST,   /* may be repeated; a struct rb_strv */
 };
 
 struct rb_option {
@@ -67,7 +72,8 @@ struct rb_cmd {
 	const struct rb_option *options;
 	int min_args, max_args;    /* max -1: any number */
 	unsigned flags;
-	/* Return: exit status, or -errno with @err filled (exit 1) */
+	int fail_status;           /* exit status of a failure, 0: 1 */
+	/* Return: exit status, or -errno with @err filled (exit fail_status) */
 	int (*run)(struct rb_cli *cli, struct rb_err *err);
 };
 

@@ -65,6 +65,7 @@ struct rb_run {
 	int target;                 /* exec: pidfd of the container's init, -1 */
 	/* of exec/ alone */
 	int host_sync;              /* the host side's end while the child is being cloned */
+	bool is_exec;               /* a further process, not a container */
 	bool entered;               /* the child has prepared itself */
 	bool hook_failed;
 	struct rb_buf records;      /* what was noted so far, a line each */

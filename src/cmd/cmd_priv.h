@@ -15,7 +15,7 @@
 #define RB_SPEC_VERSION "1.3.0"
 
 /* --- tables of verbs, one a file --- */
-extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_features, rb_cmd_gc, rb_cmd_kill,
+extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_exec, rb_cmd_features, rb_cmd_gc, rb_cmd_kill,
 	rb_cmd_list, rb_cmd_plan, rb_cmd_ps, rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state, rb_cmd_wait;
 
 /* --- rows of options that several verbs have --- */
@@ -84,6 +84,16 @@ struct rb_launch {
 	struct rb_record record;
 	int pidfd_sock;
 };
+/** rb_take_descriptors() - LISTEN_FDS and --preserve-fds of the caller: checked, counted, their environment added
+ *  to run->extra_env (room for @more further entries) */
+int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds, size_t more,
+			struct rb_err *err);
+/** rb_connect_to() - a stream socket that the caller listens on; @path NULL: none. @what: for messages */
+int rb_connect_to(const char *what, const char *path, int *ret_fd, struct rb_err *err);
+/** rb_check_console() - a terminal needs somebody to hold its master: the foreground or the console socket */
+int rb_check_console(bool terminal, const char *console_socket, bool detached, struct rb_err *err);
+/** rb_send_pidfd() - to the socket of --pidfd-socket; @sock -1: nothing to do */
+int rb_send_pidfd(int sock, pid_t pid, struct rb_err *err);
 /** rb_launch_create() - from the command line to a created container, unlocked again. @detached: nobody stays */
 int rb_launch_create(struct rb_launch *launch, struct rb_cli *cli, bool detached, struct rb_err *err);
 void rb_launch_init(struct rb_launch *launch);

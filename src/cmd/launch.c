@@ -58,26 +58,26 @@ static int check_inherited(unsigned n, struct rb_err *err)
 	return 0;
 }
 
-static void add_env(struct rb_launch *l, const char *name, const char *value)
+static void add_env(struct rb_run *run, struct rb_arena *arena, const char *name, const char *value)
 {
-	l->run.extra_env.v[l->run.extra_env.n++] = rb_arena_printf(&l->arena, "%s=%s", name, value);
+	run->extra_env.v[run->extra_env.n++] = rb_arena_printf(arena, "%s=%s", name, value);
 }
 
-static int take_descriptors(struct rb_launch *l, const struct rb_cli *cli, struct rb_err *err)
+int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds, size_t more,
+			struct rb_err *err)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 
-	l->run.listen_fds = listen_fds();
-	l->run.preserve_fds = l->run.listen_fds + cli->preserve_fds;
-	l->opts.preserve_fds = l->run.preserve_fds;
-	l->run.extra_env.v = rb_arena_alloc(&l->arena, 5 * sizeof(char *)); /* each row below, and NULL */
-	if (l->run.listen_fds) {
-		add_env(l, "LISTEN_FDS", rb_arena_printf(&l->arena, "%u", l->run.listen_fds));
-		add_env(l, "LISTEN_PID", "1");
+	run->listen_fds = listen_fds();
+	run->preserve_fds = run->listen_fds + preserve_fds;
+	run->extra_env.v = rb_arena_alloc(arena, (4 + more) * sizeof(char *)); /* each row below, and NULL */
+	if (run->listen_fds) {
+		add_env(run, arena, "LISTEN_FDS", rb_arena_printf(arena, "%u", run->listen_fds));
+		add_env(run, arena, "LISTEN_PID", "1");
 		if (names)
-			add_env(l, "LISTEN_FDNAMES", names);
+			add_env(run, arena, "LISTEN_FDNAMES", names);
 	}
-	return check_inherited(l->run.preserve_fds, err);
+	return check_inherited(run->preserve_fds, err);
 }
 
 /* CONTRACT of the notify socket: its directory is mounted at /run/notify of the container. */
@@ -88,25 +88,22 @@ static void ask_notify(struct rb_launch *l)
 	if (!host || !*host)
 		return;
 	l->opts.notify_dir = rb_arena_printf(&l->arena, "%s/%s/notify", l->root, l->id);
-	add_env(l, "NOTIFY_SOCKET", "/run/notify/notify.sock");
+	add_env(&l->run, &l->arena, "NOTIFY_SOCKET", "/run/notify/notify.sock");
 }
 
-/* A terminal needs somebody to hold its master: us in the foreground, else the console socket. */
-static int check_console(const struct rb_cli *cli, const struct rb_spec *spec, bool detached, struct rb_err *err)
+int rb_check_console(bool terminal, const char *console_socket, bool detached, struct rb_err *err)
 {
-	bool terminal = spec->process.present && spec->process.terminal;
-
-	if (detached && terminal && !cli->console_socket)
+	if (detached && terminal && !console_socket)
 		return rb_fail(err, RB_ERR_USAGE,
 			       "process.terminal is true and nobody stays in the foreground: --console-socket is needed");
-	if (cli->console_socket && !terminal)
+	if (console_socket && !terminal)
 		return rb_fail(err, RB_ERR_USAGE, "--console-socket needs process.terminal to be true");
-	if (cli->console_socket && !detached)
-		return rb_fail(err, RB_ERR_USAGE, "--console-socket is for create and for run --detach");
+	if (console_socket && !detached)
+		return rb_fail(err, RB_ERR_USAGE, "--console-socket is for containers and processes in the background");
 	return 0;
 }
 
-static int connect_to(const char *what, const char *path, int *ret_fd, struct rb_err *err)
+int rb_connect_to(const char *what, const char *path, int *ret_fd, struct rb_err *err)
 {
 	int r;
 
@@ -129,7 +126,8 @@ static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool deta
 	if (r == 0)
 		r = rb_id_check(l->id, err);
 	if (r == 0)
-		r = take_descriptors(l, cli, err);
+		r = rb_take_descriptors(&l->run, &l->arena, cli->preserve_fds, 1, err);
+	l->opts.preserve_fds = l->run.preserve_fds;
 	if (r == 0 && cli->pid_file)
 		r = rb_absolute(&l->arena, cli->pid_file, &l->opts.pid_file, err);
 	if (r == 0)
@@ -162,30 +160,29 @@ static int prepare(struct rb_launch *l, struct rb_cli *cli, bool detached, struc
 	if (r == 0)
 		r = rb_spec_decode("config.json", l->bundle.config, l->bundle.config_len, &l->spec, err);
 	if (r == 0)
-		r = check_console(cli, &l->spec, detached, err);
+		r = rb_check_console(l->spec.process.present && l->spec.process.terminal, cli->console_socket,
+				     detached, err);
 	if (r == 0)
 		r = compile(l, cli, err);
 	if (r == 0)
-		r = connect_to("console socket", cli->console_socket, &l->run.console_sock, err);
+		r = rb_connect_to("console socket", cli->console_socket, &l->run.console_sock, err);
 	if (r == 0)
-		r = connect_to("pidfd socket", cli->pidfd_socket, &l->pidfd_sock, err);
+		r = rb_connect_to("pidfd socket", cli->pidfd_socket, &l->pidfd_sock, err);
 	return r;
 }
 
-static int send_pidfd(struct rb_launch *l, struct rb_err *err)
+int rb_send_pidfd(int sock, pid_t pid, struct rb_err *err)
 {
-	rb_autofd own = -1;
+	rb_autofd pidfd = -1;
 	int r;
 
-	if (l->pidfd_sock < 0)
+	if (sock < 0)
 		return 0;
-	if (l->run.pidfd < 0) {
-		own = (int)syscall(SYS_pidfd_open, l->run.pid, 0);
-		if (own < 0)
-			return rb_fail_sys(err, errno, "open a pidfd of the container");
-	}
-	r = rb_send_fd(l->pidfd_sock, "pidfd", strlen("pidfd"), own >= 0 ? own : l->run.pidfd);
-	return r < 0 ? rb_fail_sys(err, -r, "send the pidfd of the container") : 0;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return rb_fail_sys(err, errno, "open a pidfd of process %d", pid);
+	r = rb_send_fd(sock, "pidfd", strlen("pidfd"), pidfd);
+	return r < 0 ? rb_fail_sys(err, -r, "send the pidfd of process %d", pid) : 0;
 }
 
 /* A container that is created, but of which the caller was not told, is of no use to anybody. */
@@ -223,7 +220,7 @@ int rb_launch_create(struct rb_launch *l, struct rb_cli *cli, bool detached, str
 	r = rb_exec_create(&l->run, err);
 	if (r < 0)
 		return r;
-	r = send_pidfd(l, err);
+	r = rb_send_pidfd(l->pidfd_sock, l->run.pid, err);
 	if (r < 0)
 		take_back(l);
 	else

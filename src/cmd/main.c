@@ -21,7 +21,7 @@
 #endif
 
 const struct rb_cmd *const rb_cmds[] = {
-	&rb_cmd_run, &rb_cmd_create, &rb_cmd_start, &rb_cmd_state, &rb_cmd_kill, &rb_cmd_delete, &rb_cmd_list,
+	&rb_cmd_run, &rb_cmd_create, &rb_cmd_start, &rb_cmd_state, &rb_cmd_kill, &rb_cmd_delete, &rb_cmd_exec, &rb_cmd_list,
 	&rb_cmd_ps, &rb_cmd_wait, &rb_cmd_plan, &rb_cmd_check, &rb_cmd_spec, &rb_cmd_features, &rb_cmd_gc, NULL,
 };
 
@@ -99,13 +99,15 @@ static int run_verb(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char
 	return r < 0 ? r : cmd->run(cli, err);
 }
 
-static int runbox(struct rb_cli *cli, int argc, char **argv, struct rb_err *err)
+static int runbox(struct rb_cli *cli, int argc, char **argv, int *fail_status, struct rb_err *err)
 {
 	const struct rb_cmd *cmd;
 	int next = argc;
 	int r = rb_cli_globals(cli, argc, argv, &cmd, &next, err);
 	int log = open_log(cli, err);
 
+	if (cmd && cmd->fail_status)
+		*fail_status = cmd->fail_status;
 	if (r < 0 || log < 0)
 		return r < 0 ? r : log;
 	if (cmd)
@@ -117,13 +119,13 @@ int main(int argc, char **argv)
 {
 	struct rb_cli cli = { .version = PACKAGE_VERSION, .commit = RUNBOX_COMMIT, .argv = argv };
 	struct rb_err err = { 0 };
-	int r;
+	int fail_status = EXIT_FAILURE, r;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
-	r = runbox(&cli, argc, argv, &err);
+	r = runbox(&cli, argc, argv, &fail_status, &err);
 	if (r < 0) {
 		rb_log_error(&err);
-		r = EXIT_FAILURE;
+		r = fail_status;
 	}
 	rb_arena_done(&cli.arena);
 	return r;

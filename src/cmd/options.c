@@ -13,7 +13,7 @@
 
 /* Verbs of the contract that this version does not carry out yet. */
 static const struct rb_name later[] = {
-	{ "pause", 0 }, { "resume", 0 }, { "update", 0 }, { "events", 0 }, { "exec", 0 }, { "checkpoint", 0 },
+	{ "pause", 0 }, { "resume", 0 }, { "update", 0 }, { "events", 0 }, { "checkpoint", 0 },
 	{ "restore", 0 }, { "mounts", 0 }, { "cp", 0 }, { "net", 0 }, { NULL, 0 },
 };
 
@@ -93,6 +93,16 @@ static int check_choice(const struct rb_option *o, const char *value, struct rb_
 	return rb_fail(err, RB_ERR_USAGE, "--%s: \"%.64s\" is none of %s", o->name, value, list.data);
 }
 
+static void add_to_list(struct rb_cli *cli, struct rb_strv *list, const char *value)
+{
+	char **more = rb_arena_alloc(&cli->arena, (list->n + 2) * sizeof(*more));
+
+	if (list->n)
+		memcpy(more, list->v, list->n * sizeof(*more));
+	more[list->n++] = rb_arena_strdup(&cli->arena, value);
+	list->v = more;
+}
+
 static int set_option(struct rb_cli *cli, const struct rb_option *o, const char *word, const char *value,
 		      struct rb_err *err)
 {
@@ -107,6 +117,9 @@ static int set_option(struct rb_cli *cli, const struct rb_option *o, const char 
 		return check_choice(o, value, err);
 	case RB_OPT_TEXT:
 		*(const char **)field = value;
+		return 0;
+	case RB_OPT_LIST:
+		add_to_list(cli, (struct rb_strv *)field, value);
 		return 0;
 	case RB_OPT_U32:
 		if (rb_parse_u32(value, (uint32_t *)field) < 0)

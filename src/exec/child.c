@@ -5,6 +5,7 @@
  * socket to the last), and holds no host descriptor at the gate.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static void enter(struct rb_run *run)
 		/* the processes of the container it entered are hostile: nothing of the host comes along */
 		close_others(run, run->sync, run->console_sock);
 		forget(run);
+		run->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
 	}
 	run->entered = true;
 }

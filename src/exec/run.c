@@ -78,6 +78,7 @@ static int note(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 {
 	const struct rb_step *step = &run->plan->steps[i];
+	const char *verb = run->is_exec ? "exec" : "create";
 	int r;
 
 	rb_log_debug(RB_DEBUG_EXEC, "step %02zu %s", i + 1, rb_step_name(step->kind));
@@ -85,11 +86,11 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 		run->times[i].start_ns = rb_now_ns() - run->t0_ns;
 	r = note(run, step, err);
 	if (r == 0)
-		r = rb_fault("create", i + 1, false, err);
+		r = rb_fault(verb, i + 1, false, err);
 	if (r == 0)
 		r = rb_step_ops[step->kind].apply(run, step, err);
 	if (r == 0)
-		r = rb_fault("create", i + 1, true, err);
+		r = rb_fault(verb, i + 1, true, err);
 	if (run->times)
 		run->times[i].end_ns = rb_now_ns() - run->t0_ns;
 	if (r < 0 && step->kind == RB_STEP_HOOK)
@@ -189,6 +190,7 @@ int rb_exec_process(struct rb_run *run, struct rb_err *err)
 	int r;
 
 	run->side = RB_SIDE_HOST;
+	run->is_exec = true;
 	r = open_proc(run, err);
 	if (r == 0)
 		r = walk(run, err);
