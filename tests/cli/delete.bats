@@ -53,7 +53,7 @@ load ../lib/helpers
 }
 
 @test "delete: poststop hooks run, in order, and a failing one is a warning" {
-	make_bundle web '.hooks.poststop = [{"path": "/bin/false"}, {"path": "/bin/sh", "args": ["sh", "-c", "cat > " + $bundle + "/poststop"]}]'
+	make_bundle web '.hooks.poststop = [{"path": "/bin/false"}, {"path": "/bin/sh", "args": ["sh", "-c", ("cat > " + $bundle + "/poststop")]}]'
 	args web /bin/probe exit=0
 	start_bundle web
 	wait_status web stopped

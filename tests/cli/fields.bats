@@ -126,11 +126,14 @@ setup() {
 }
 
 @test "process.rlimits: all sixteen resources are known" {
-	local types
-	types=$(make_bundle b && look b rlimits && jq -c '.rlimits | keys' <<<"$SEEN")
-	field ".process.rlimits = [$types[] | {type: ., soft: 1048576, hard: 1048576}] | .process.rlimits |= map(if .type == \"RLIMIT_NICE\" or .type == \"RLIMIT_RTPRIO\" or .type == \"RLIMIT_MEMLOCK\" or .type == \"RLIMIT_MSGQUEUE\" or .type == \"RLIMIT_NPROC\" or .type == \"RLIMIT_SIGPENDING\" then .soft = 0 | .hard = 0 else . end) | .process.rlimits |= map(if .type == \"RLIMIT_NPROC\" then .soft = 4000 | .hard = 4000 elif .type == \"RLIMIT_STACK\" or .type == \"RLIMIT_AS\" or .type == \"RLIMIT_DATA\" then .soft = 1073741824 | .hard = 1073741824 elif .type == \"RLIMIT_NOFILE\" then .soft = 1000 | .hard = 1000 else . end)" \
-		rlimits '.rlimits | length' 16
-	expect '.rlimits | [.RLIMIT_NPROC.hard, .RLIMIT_NICE.hard, .RLIMIT_CPU.hard, .RLIMIT_RTTIME.soft]' '[4000,0,1048576,1048576]'
+	local edit='.process.rlimits = [
+		("AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "RSS", "RTTIME", "STACK" | {type: ., n: 1073741824}),
+		("MEMLOCK", "MSGQUEUE", "NICE", "RTPRIO", "SIGPENDING" | {type: ., n: 0}),
+		("NOFILE", "NPROC" | {type: ., n: 777})] | .process.rlimits |= map({type: ("RLIMIT_" + .type), soft: .n, hard: .n})'
+	field "$edit" rlimits '.rlimits | length' 16
+	expect '[.rlimits[] | .soft == .hard] | unique' '[true]'
+	expect '.rlimits | [.RLIMIT_NPROC.hard, .RLIMIT_NICE.hard, .RLIMIT_CPU.hard, .RLIMIT_RTTIME.soft]' '[777,0,1073741824,1073741824]'
+	expect '[.rlimits[].hard] | map(select(. == "unlimited"))' '[]'
 }
 
 @test "process.oomScoreAdj: set" {
@@ -144,8 +147,11 @@ setup() {
 
 @test "process.scheduler.priority: of a real-time policy, with a flag" {
 	requires cap_sys_nice
-	field '.process.scheduler = {"policy": "SCHED_FIFO", "priority": 5, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}' scheduling \
-		'.scheduler | [.policy, .priority, .flags]' '[1,5,1]'
+	make_bundle b '.process.scheduler = {"policy": "SCHED_FIFO", "priority": 5, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}'
+	args b /bin/probe scheduling
+	# a new cgroup of v1 has no real-time budget where the kernel counts it
+	SEEN=$(rb --cgroup-manager disabled run --bundle "$T/b" "$(cid b)")
+	expect '.scheduler | [.policy, .priority, .flags]' '[1,5,1]'
 }
 
 @test "process.scheduler.runtime, deadline, period: of SCHED_DEADLINE" {
@@ -173,9 +179,11 @@ setup() {
 }
 
 @test "process.apparmorProfile: set where the kernel has it, else refused" {
-	make_bundle b '.process.apparmorProfile = "unconfined"'
+	make_bundle b '.process.apparmorProfile = "rbt-no-such-profile"'
 	args b /bin/probe security
 	if grep -qw apparmor /sys/kernel/security/lsm 2>/dev/null; then
+		run -1 run_bundle b
+		edit_bundle b '.process.apparmorProfile = "unconfined"'
 		look b security
 		expect .apparmor_label '"unconfined"'
 	else
@@ -254,7 +262,7 @@ mount_row() {
 }
 
 @test "mounts.options: bind of a directory" {
-	make_bundle b '.mounts += [{"destination": "/mnt", "type": "none", "source": $bundle + "/src", "options": ["bind", "ro"]}]'
+	make_bundle b '.mounts += [{"destination": "/mnt", "type": "none", "source": ($bundle + "/src"), "options": ["bind", "ro"]}]'
 	mkdir "$T/b/src"
 	echo x >"$T/b/src/file"
 	look b text=/mnt/file try=/mnt
@@ -271,7 +279,7 @@ mount_row() {
 }
 
 @test "mounts.options: a bind keeps the flags it had, remounted read-only" {
-	make_bundle b '.mounts += [{"destination": "/mnt", "source": $bundle + "/src", "options": ["rbind", "ro"]}]'
+	make_bundle b '.mounts += [{"destination": "/mnt", "source": ($bundle + "/src"), "options": ["rbind", "ro"]}]'
 	mkdir "$T/b/src"
 	args b /bin/probe mounts
 	SEEN=$(unshare -m sh -c 'mount -t tmpfs -o nosuid,nodev,noexec t "$0" && exec "$@"' "$T/b/src" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)")
@@ -345,7 +353,7 @@ in_tree() {
 		{"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance", "ptmxmode=0666", "mode=620"]},
 		{"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue"}, {"destination": "/mnt", "type": "ramfs", "source": "r"},
 		{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["ro", "nosuid", "noexec", "nodev"]}]' mounts \
-		'[.mounts[] | select(.dest == ("/proc", "/sys", "/dev/pts", "/dev/mqueue", "/mnt")) | .type] | sort' '["devpts","mqueue","proc","ramfs","sysfs"]'
+		'[.mounts[] | select(.dest == ("/proc", "/sys", "/dev/pts", "/dev/mqueue", "/mnt")) | .type] | unique' '["devpts","mqueue","proc","ramfs","sysfs"]'
 	expect '[.mounts[] | select(.dest | startswith("/sys/fs/cgroup")) | .options | split(",") | index("ro") != null] | unique' '[true]'
 	expect '[.mounts[] | select(.type | startswith("cgroup")) | .root] | unique' '["/"]'
 }
@@ -356,7 +364,7 @@ in_tree() {
 	make_bundle b '.hooks = ({"prestart": 0, "createRuntime": 0, "createContainer": 0, "startContainer": 0, "poststart": 0, "poststop": 0}
 		| with_entries(.key as $k | .value = [{"path": "/bin/sh", "args": ["sh", "-c", "(cat; echo) > /tmp/hook.$K; echo $K >> /tmp/order"], "env": ["K=" + $k]}]))'
 	# each hook writes to /tmp of where it runs; the container's /tmp and the host's are made one directory
-	edit_bundle b '.hooks |= with_entries(.value[0].args[2] |= gsub("/tmp/"; $bundle + "/out/")) | .mounts += [{"destination": $bundle + "/out", "source": "out", "options": ["bind"]}]'
+	edit_bundle b '.hooks |= with_entries(.value[0].args[2] |= gsub("/tmp/"; $bundle + "/out/")) | .mounts += [{"destination": ($bundle + "/out"), "source": "out", "options": ["bind"]}]'
 	mkdir -m 777 "$T/b/out"
 	args b /bin/true
 	run_bundle b
@@ -418,7 +426,7 @@ namespace_row() {
 	make_bundle b
 	unshare --pid --fork --mount-proc sleep 60 3>&- 4>&- &
 	local holder=$! child
-	wait_for 5 sh -c "[ -s /proc/$holder/task/$holder/children ] && [ -n \"\$(cat /proc/$holder/task/$holder/children)\" ]"
+	wait_for 5 sh -c "[ -n \"\$(cat /proc/$holder/task/$holder/children)\" ]"
 	child=$(cat "/proc/$holder/task/$holder/children")
 	child=${child% }
 	edit_bundle b ".linux.namespaces |= (map(select(.type != \"pid\")) + [{\"type\": \"pid\", \"path\": \"/proc/$child/ns/pid\"}])"
@@ -437,21 +445,16 @@ namespace_row() {
 	leaks
 }
 
-@test "linux.namespaces: mount, by path" {
-	requires nsenter
+@test "linux.namespaces: mount, by path, with its processes' /proc" {
+	local pid
 	make_bundle b
 	args b /bin/probe pause=1
-	make_bundle c
 	start_bundle b
-	edit_bundle c ".linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$(pid_of b)/ns/mnt\" else . end) | .root.path = \"/\" | .mounts = [] | .process.cwd = \"/\""
-	args c /bin/probe namespaces
-	local r=0
-	SEEN=$(run_bundle c 2>"$T/err") || r=$?
-	if [ $r -eq 0 ]; then
-		[ "$(jq -r .ns.mnt <<<"$SEEN")" = "$(readlink "/proc/$(pid_of b)/ns/mnt")" ]
-	else
-		grep -q 'linux.namespaces\|root.path' "$T/err"
-	fi
+	pid=$(pid_of b)
+	make_bundle c ".linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$pid/ns/mnt\" elif .type == \"pid\" then .path = \"/proc/$pid/ns/pid\" else . end)
+		| .root.path = \"/\" | .mounts = []"
+	look c namespaces
+	[ "$(jq -r .ns.mnt <<<"$SEEN")" = "$(readlink "/proc/$pid/ns/mnt")" ]
 }
 
 @test "linux.namespaces: user, new, with id maps" {
@@ -529,12 +532,13 @@ namespace_row() {
 
 @test "linux.resources.devices: only what is allowed can be opened" {
 	requires root
-	make_bundle b '.linux.devices = [{"path": "/dev/loop-ish", "type": "b", "major": 7, "minor": 0}, {"path": "/dev/kmsg2", "type": "c", "major": 1, "minor": 11}]
-		| .linux.resources.devices = [{"allow": false, "access": "rwm"}, {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "r"}]'
-	look b try=/dev/null try=/dev/loop-ish try=/dev/kmsg2
+	make_bundle b '.linux.devices = [{"path": "/dev/allowed", "type": "b", "major": 7, "minor": 0}, {"path": "/dev/denied", "type": "b", "major": 7, "minor": 1}]
+		| .linux.resources.devices = [{"allow": false, "access": "rwm"}, {"allow": true, "type": "b", "major": 7, "minor": 0, "access": "r"}]'
+	look b try=/dev/null try=/dev/allowed try=/dev/denied
 	expect '.try."/dev/null" | [.open, .write]' '[0,0]'
-	expect '.try."/dev/loop-ish" | [.open, .write]' '[1,1]'
-	expect '.try."/dev/kmsg2" | [.open, .write]' '[0,1]'
+	# 6 is ENXIO: this host may have no loop devices; 1 is EPERM
+	expect '.try."/dev/allowed" | [.open == 0 or .open == 6, .write]' '[true,1]'
+	expect '.try."/dev/denied" | [.open, .write]' '[1,1]'
 }
 
 @test "linux.sysctl: of its own namespaces" {
@@ -543,14 +547,12 @@ namespace_row() {
 }
 
 @test "linux.maskedPaths: a file reads as empty, a directory as empty and read-only, a missing one is ignored" {
-	field '.linux.maskedPaths = ["/etc/secret", "/bin", "/not/there", "/proc/kcore"] | .process.args[0] = "/probe"' 'try=/etc/secret' '.try."/etc/secret" | [.open, .bytes]' '[0,0]' ||
-		true
-	make_bundle b '.linux.maskedPaths = ["/etc/secret", "/root", "/not/there", "/proc/kcore", "/etc/secret"]'
+	make_bundle b '.linux.maskedPaths = ["/etc/secret", "/root", "/not/there", "/proc/version", "/etc/secret"]'
 	touch "$T/b/rootfs/root/hidden"
-	look b try=/etc/secret try=/root try=/proc/kcore
+	look b try=/etc/secret try=/root try=/proc/version
 	expect '.try."/etc/secret" | [.open, .bytes]' '[0,0]'
 	expect '.try."/root" | [.open, .entries, .write]' '[0,0,30]'
-	expect '.try."/proc/kcore" | [.open, .bytes]' '[0,0]'
+	expect '.try."/proc/version" | [.open, .bytes]' '[0,0]'
 }
 
 @test "linux.readonlyPaths: cannot be written, what is below neither; a missing one is ignored" {
@@ -586,7 +588,7 @@ namespace_row() {
 @test "linux.seccomp: an allow list denies the rest with defaultErrnoRet" {
 	make_bundle b '.linux.seccomp = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [{"action": "SCMP_ACT_ALLOW", "names":
 		["read", "write", "open", "openat", "close", "brk", "mmap", "munmap", "mprotect", "exit", "exit_group", "execve", "arch_prctl", "set_tid_address", "set_robust_list",
-		 "rseq", "prlimit64", "getrandom", "readlink", "readlinkat", "fstat", "newfstatat", "uname", "getuid", "prctl", "getpid", "rt_sigaction", "rt_sigprocmask", "capget", "fcntl", "lseek"]}]}'
+		 "rseq", "prlimit64", "getrandom", "readlink", "readlinkat", "fstat", "newfstatat", "uname", "getuid", "prctl", "getpid", "rt_sigaction", "rt_sigprocmask", "capget", "fcntl", "lseek", "getresuid", "getresgid", "getgroups", "umask", "ioctl"]}]}'
 	look b ids
 	expect '.seccomp // "absent"' '"absent"'
 	args b /bin/busybox mkdir /tmp/x

@@ -49,5 +49,8 @@ load ../lib/helpers
 	requires root setpriv
 	make_bundle web
 	chmod 755 "$T"
-	run -0 setpriv --reuid 4242 --regid 4242 --clear-groups "$RUNBOX" plan --bundle "$T/web"
+	run -0 setpriv --reuid 4242 --regid 4242 --clear-groups "$RUNBOX" plan --assume v2 --bundle "$T/web"
+	# for this user itself the plan says what is missing
+	run -1 setpriv --reuid 4242 --regid 4242 --clear-groups "$RUNBOX" plan --bundle "$T/web"
+	[[ $output == *"user namespace"* ]]
 }

@@ -24,7 +24,7 @@ load ../lib/helpers
 @test "run: forwards signals" {
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	rb run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
+	"$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
 	local runner=$!
 	wait_for 5 test -e "$T/web/rootfs/tmp/up"
 	wait_for 5 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
@@ -80,10 +80,11 @@ load ../lib/helpers
 @test "run: SIGKILL of the runtime leaves a container that delete --force removes" {
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	rb run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+	"$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+	local runner=$!
 	wait_for 5 test -e "$T/web/rootfs/tmp/up"
-	kill -KILL $!
-	wait $! || true
+	kill -KILL $runner
+	wait $runner || true
 	assert_status web running
 	rb delete --force "$(cid web)"
 	leaks

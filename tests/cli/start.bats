@@ -56,7 +56,7 @@ load ../lib/helpers
 }
 
 @test "start: a startContainer hook that fails is reported, the container is stopped, poststop runs" {
-	make_bundle web '.hooks = {"startContainer": [{"path": "/bin/false"}], "poststop": [{"path": "/bin/sh", "args": ["sh", "-c", "touch " + $bundle + "/stopped"]}]}'
+	make_bundle web '.hooks = {"startContainer": [{"path": "/bin/false"}], "poststop": [{"path": "/bin/sh", "args": ["sh", "-c", ("touch " + $bundle + "/stopped")]}]}'
 	args web /bin/probe pause=1
 	create_bundle web
 	run -1 rb start "$(cid web)"
@@ -67,12 +67,15 @@ load ../lib/helpers
 	leaks
 }
 
-@test "start: a failing poststart hook is a warning" {
+@test "start: a poststart hook that fails is an error and ends the container" {
 	make_bundle web '.hooks.poststart = [{"path": "/bin/false"}]'
 	args web /bin/probe pause=1
 	create_bundle web
-	run -0 --separate-stderr rb start "$(cid web)"
-	assert_status web running
+	run -1 rb start "$(cid web)"
+	[[ $output == *poststart* ]]
+	wait_status web stopped
+	rb delete "$(cid web)"
+	leaks
 }
 
 @test "start: READY=1 of the container reaches the host's NOTIFY_SOCKET" {
@@ -88,8 +91,6 @@ load ../lib/helpers
 		    if "READY=1" in text: break
 	PY
 	wait_for 5 grep -q listening "$T/notify.out"
-	cat >"$T/web/rootfs/say.py" <<-'PY'
-	PY
 	NOTIFY_SOCKET=$T/notify create_bundle web
 	NOTIFY_SOCKET=$T/notify rb start "$(cid web)" >"$T/start.out" 2>&1 3>&- 4>&- &
 	local starter=$!

@@ -272,27 +272,20 @@ left_mounts() {
 	awk -v s="$SUFFIX" 'index($0, s) { print $5 }' /proc/self/mountinfo
 }
 
-# Processes whose environment or cgroup names us, this shell and what it started apart.
+# Processes in a cgroup of ours, and runbox itself by its environment; this shell and its children apart.
 left_processes() {
-	local dir pid
-	for dir in /proc/[0-9]*; do
-		pid=${dir#/proc/}
-		if [ "$pid" = "$$" ] || [ "$pid" = "$BASHPID" ]; then continue; fi
-		if grep -qs "$SUFFIX" "$dir/cgroup"; then
-			:
-		elif grep -qsz "^RBT_SUFFIX=$SUFFIX" "$dir/environ" && is_runbox "$pid"; then
-			:
-		else
-			continue
-		fi
-		grep -qs '^State:.*Z' "$dir/status" && continue
-		echo "$pid $(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"
+	local pid
+	{
+		grep -lsF "$SUFFIX" /proc/[0-9]*/cgroup
+		grep -lszxF "RBT_SUFFIX=$SUFFIX" /proc/[0-9]*/environ | while IFS=/ read -r _ _ pid _; do
+			# a command line with our state root is runbox's, in whatever state
+			if grep -qszxF -- "$ROOT" "/proc/$pid/cmdline"; then echo "/proc/$pid/"; fi
+		done
+	} | cut -d/ -f3 | sort -un | while read -r pid; do
+		if grep -qs '^State:.*Z' "/proc/$pid/status"; then continue; fi
+		[ -e "/proc/$pid" ] && echo "$pid $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline")"
 	done
-}
-
-# The runtime itself, in whatever state: by its command line, which is ours to know.
-is_runbox() {
-	tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qxF "$ROOT"
+	true
 }
 
 left_state() {

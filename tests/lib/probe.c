@@ -768,12 +768,14 @@ int main(int argc, char **argv)
 	if (fflush(stdout))
 		return 98;
 	for (int i = 1; i < argc && r == 0; i++) {
-		char *eq = strchr(argv[i], '=');
+		char *name = strdup(argv[i]); /* argv is what ps(1) shows */
+		char *eq = name ? strchr(name, '=') : NULL;
 
 		if (eq) {
 			*eq = 0;
-			r = act(argv[i], eq + 1);
+			r = act(name, eq + 1);
 		}
+		free(name);
 	}
 	return r;
 }

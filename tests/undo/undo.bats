@@ -135,7 +135,7 @@ ended() {
 @test "undo: SIGKILL at random moments of create" {
 	local i
 	for ((i = 0; i < ${RB_RANDOM_KILLS:-60}; i++)); do
-		rb create --bundle "$T/web" --pid-file "$T/pid" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+		"$RUNBOX" --root "$ROOT" create --bundle "$T/web" --pid-file "$T/pid" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 		local pid=$!
 		read -rt "0.0$(printf %03d $((RANDOM % 300)))" <> <(:) || true
 		kill -KILL $pid 2>/dev/null || true
