@@ -295,66 +295,87 @@ static int remount(struct rb_run *run, const struct rb_step *step, struct rb_err
 
 /* --- putting it together --- */
 
-/* Attach @tree. A mount on "/" becomes the root that later steps work in. */
+/* move_mount(2) says EINVAL where mount(2) says ENOTDIR, and ENOTDIR is what people know. */
+static bool is_mismatch(int tree, int target)
+{
+	struct stat a, b;
+
+	return fstat(tree, &a) == 0 && fstat(target, &b) == 0 && S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
+}
+
+/* Attach *@tree. A mount on "/" becomes the root that later steps work in. */
 static int attach(struct rb_run *run, const struct rb_step *step, int *tree, int target,
 		  const struct rb_mount_change *change, struct rb_err *err)
 {
 	int r = rb_mount_attach(run, *tree, target, change);
 
+	if (r == 0 && rb_streq(step->u.mount.m->dest, "/")) {
+		rb_closep(&run->root_fd);
+		run->root_fd = rb_take_fd(tree);
+	}
+	if (r == -EINVAL && is_mismatch(*tree, target)) {
+		(void)fail(err, step, -ENOTDIR, NULL);
+		return rb_err_hint(err, "one is a directory and the other is not");
+	}
 	if (r == -EOPNOTSUPP) {
 		(void)fail(err, step, r, NULL);
 		return rb_err_hint(err, "recursive mount options need Linux 5.12");
 	}
+	return r < 0 ? fail(err, step, r, NULL) : 0;
+}
+
+/*
+ * The way of mount(2), @first being why fsconfig(2) would not do: what it refuses too is reported in
+ * fsconfig(2)'s words. The mount is attached at once, so that what works on a detached one is not to be had.
+ */
+static int mount_old(struct rb_run *run, const struct rb_step *step, int target, int first, const char *why,
+		     struct rb_err *err)
+{
+	const struct rb_mount *m = step->u.mount.m;
+	const struct rb_mount_change c = {
+		.propagation = m->opts.propagation, .n_propagation = m->opts.n_propagation,
+	};
+	rb_autofd tree = -1;
+	int r;
+
+	if (step->u.mount.n_uids || m->opts.tmpcopyup || rb_streq(m->dest, "/"))
+		return fail(err, step, first, why);
+	r = old_mount(run, step, target);
 	if (r < 0)
-		return fail(err, step, r, NULL);
-	if (rb_streq(step->u.mount.m->dest, "/")) {
-		rb_closep(&run->root_fd);
-		run->root_fd = rb_take_fd(tree);
-	}
-	return 0;
+		return fail(err, step, first == -EMSGSIZE ? r : first, why);
+	if (c.n_propagation == 0)
+		return 0;
+	r = covering_mount(run, step, target, &tree);
+	if (r == 0)
+		r = rb_mount_change(run, tree, &c);
+	return r < 0 ? fail(err, step, r, NULL) : 0;
 }
 
 static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_mount_opts *o = &step->u.mount.m->opts;
 	struct rb_fs fs = fs_of(step);
-	/* fsmount(2) has set the flags; what is left is what comes later, and propagation */
-	struct rb_mount_change c = rb_mount_change_of(run, step, false);
+	/* fsmount(2) sets the flags and makes a private mount; left is what has to come later */
+	struct rb_mount_change c = { .propagation = o->propagation, .n_propagation = o->n_propagation };
 	rb_autofd target = -1, tree = -1;
-	char why[160];
-	bool old;
-	int r = rb_mount_target(run, step, true, &target, err), first;
+	char why[160] = "";
+	int r = rb_mount_target(run, step, true, &target, err);
 
 	if (r < 0)
 		return r;
-	c.clr = c.rset = c.rclr = 0;
-	c.early = 0; /* it is new: private until it is attached */
 	/* iversion has no name in fsconfig(2) */
-	old = fs.sb & MS_I_VERSION;
-	first = old ? -EMSGSIZE : rb_fs_make(&fs, &tree, why);
-	if (first == -EMSGSIZE || (first == -EINVAL && !step->u.mount.n_uids)) {
-		r = old_mount(run, step, target);
-		if (r < 0)
-			return fail(err, step, first == -EMSGSIZE ? r : first, first == -EMSGSIZE ? NULL : why);
-		if (c.n_propagation == 0)
-			return 0;
-		c.set = 0;
-		r = covering_mount(run, step, target, &tree);
-		if (r == 0)
-			r = rb_mount_change(run, tree, &c);
-		return r < 0 ? fail(err, step, r, NULL) : 0;
-	}
-	if (first < 0)
-		return fail(err, step, first, why);
+	r = fs.sb & MS_I_VERSION ? -EMSGSIZE : rb_fs_make(&fs, &tree, why);
+	if (r == -EMSGSIZE || r == -EINVAL)
+		return mount_old(run, step, target, r, why, err);
+	if (r < 0)
+		return fail(err, step, r, why);
 	if (step->u.mount.n_uids && rb_mount_idmap(run, tree, step, err) < 0)
 		return rb_fail_add(err, "mount %s on %s", source_of(step), step->u.mount.m->dest);
 	if (o->tmpcopyup) {
 		r = rb_copy_up(target, tree);
 		if (r < 0)
 			return rb_fail_sys(err, -r, "copy %s into the tmpfs", step->u.mount.m->dest);
-		c.set &= MOUNT_ATTR_RDONLY;
-	} else {
-		c.set = 0;
+		c.set = (o->attr_set | o->rattr_set) & MOUNT_ATTR_RDONLY;
 	}
 	return attach(run, step, &tree, target, &c, err);
 }

@@ -121,26 +121,45 @@ int rb_step_rootfs(struct rb_run *run, const struct rb_step *step, struct rb_err
 	return 0;
 }
 
-/* "/" has to be what we attached, or somebody else's tree would be taken for the container's. */
+/* "/" has to be what we attached, and nothing may lie on it: a walk over ".." would step on that. */
 static int check_slash(const struct rb_run *run, struct rb_err *err)
 {
-	struct stat want, have;
+	static const char *const paths[] = { "/", "/.." };
+	struct statx want, have;
 
-	if (fstat(run->root_fd, &want) < 0 || stat("/", &have) < 0)
+	if (statx(run->root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &want) < 0)
 		return rb_fail_sys(err, errno, "look at the new root");
-	if (want.st_dev != have.st_dev || want.st_ino != have.st_ino)
-		return rb_fail(err, RB_ERR_SYS, "the new root is not the container's");
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (statx(AT_FDCWD, paths[i], 0, STATX_INO | STATX_MNT_ID, &have) < 0)
+			return rb_fail_sys(err, errno, "look at the new root");
+		/* before Linux 5.8 there is no mount id, and zero on both sides */
+		if (want.stx_dev_major != have.stx_dev_major || want.stx_dev_minor != have.stx_dev_minor ||
+		    want.stx_ino != have.stx_ino || want.stx_mnt_id != have.stx_mnt_id)
+			return rb_fail(err, RB_ERR_SYS, "the new root is not the container's");
+	}
 	return 0;
 }
 
 static int pivot(struct rb_err *err)
 {
+	rb_autofd old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	unsigned detached = 0;
+
+	if (old < 0)
+		return rb_fail_sys(err, errno, "open /");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return rb_fail_sys(err, errno, "pivot_root");
-	/* "." is now the old root, on top of the new one; nothing that happens to it may reach the host */
+	/* the old root lies on top of the new one now; nothing that happens to it may reach the host */
+	if (fchdir(old) < 0)
+		return rb_fail_sys(err, errno, "enter the old root");
 	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return rb_fail_sys(err, errno, "make the old root a slave");
-	if (umount2(".", MNT_DETACH) < 0)
+	/* umount2(2) takes what is topmost there, and a mount on "/" has left the first tree on the old root:
+	 * until "." itself is detached, which then is no mount of ours (EINVAL) */
+	do {
+		detached++;
+	} while (umount2(".", MNT_DETACH) == 0);
+	if (errno != EINVAL || detached < 2)
 		return rb_fail_sys(err, errno, "detach the old root");
 	return 0;
 }
