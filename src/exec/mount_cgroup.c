@@ -154,6 +154,26 @@ static int mount_v1(struct rb_run *run, const struct rb_step *step, int target, 
 	return r < 0 ? rb_fail_sys(err, -r, "make %s read-only", step->u.mount.m->dest) : 0;
 }
 
+/*
+ * No cgroup of its own (rootless, or cgroups disabled): the one it shares with its caller, which is not its to
+ * write to, or an empty directory where that cannot be shown without showing all of the host's.
+ */
+static int mount_none(struct rb_run *run, const struct rb_step *step, int target, struct rb_err *err)
+{
+	struct rb_fs fs = { .type = "cgroup2", .source = "cgroup", .attr = attr_of(step) | MOUNT_ATTR_RDONLY };
+	rb_autofd tree = -1;
+	char why[160];
+	int r = step->u.mount.cgroup_ns ? rb_fs_make(&fs, &tree, why) : -EPERM;
+
+	if (r < 0) {
+		fs.type = "tmpfs";
+		r = rb_fs_make(&fs, &tree, why);
+	}
+	if (r == 0)
+		r = rb_mount_attach(run, tree, target, NULL);
+	return r < 0 ? rb_fail_sys(err, -r, "mount cgroup on %s", step->u.mount.m->dest) : 0;
+}
+
 /** rb_mount_cgroup() - carry out a mount of type "cgroup" */
 int rb_mount_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
@@ -165,8 +185,7 @@ int rb_mount_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (r < 0)
 		return r;
 	if (n == 0)
-		return rb_fail(err, RB_ERR_CONFIG, "mount cgroup on %s: the container has no cgroup of its own",
-			       step->u.mount.m->dest);
+		return mount_none(run, step, target, err);
 	if (n == 1 && dirs[0].hierarchy->v2)
 		return attach_one(run, step, &dirs[0], target, err);
 	return mount_v1(run, step, target, err);

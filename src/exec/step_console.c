@@ -25,9 +25,9 @@ static int open_pair(struct rb_run *run, int *ret_master, int *ret_tty, struct r
 	struct stat st;
 	int r = rb_root_open(run->root_fd, "/dev/pts", O_PATH | O_DIRECTORY, &dir), tty, unlock = 0;
 
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return rb_fail_sys(err, -r, "open /dev/pts");
-	if (!rb_mount_is(dir, DEVPTS_SUPER_MAGIC)) {
+	if (r < 0 || !rb_mount_is(dir, DEVPTS_SUPER_MAGIC)) {
 		(void)rb_fail(err, RB_ERR_CONFIG, "a terminal needs a devpts on /dev/pts");
 		return rb_err_hint(err, "add a mount of type devpts with options newinstance,ptmxmode=0666");
 	}

@@ -38,10 +38,24 @@ static const char *source_of(const struct rb_step *step)
 	return step->u.mount.m->source ? step->u.mount.m->source : "none";
 }
 
+/* What a refusal of one file system means, where the errno alone misleads. */
+static const struct { const char *type; int errnum; const char *hint; } fs_hints[] = {
+	{ "devpts", EINVAL, "the gid= of its options has to be mapped in the user namespace" },
+	{ "mqueue", EPERM,  "it needs an ipc namespace that belongs to the user namespace" },
+	{ "proc",   EPERM,  "it needs a pid namespace that belongs to the user namespace" },
+	{ "sysfs",  EPERM,  "it needs a network namespace that belongs to the user namespace; or bind /sys" },
+};
+
 static int fail(struct rb_err *err, const struct rb_step *step, int r, const char *why)
 {
-	return rb_fail_sys(err, -r, "mount %s on %s%s%s", source_of(step), step->u.mount.m->dest,
-			   why && *why ? ": " : "", why ? why : "");
+	const struct rb_mount *m = step->u.mount.m;
+
+	r = rb_fail_sys(err, -r, "mount %s on %s%s%s", source_of(step), m->dest, why && *why ? ": " : "",
+			why ? why : "");
+	for (size_t i = 0; i < sizeof(fs_hints) / sizeof(fs_hints[0]); i++)
+		if (rb_streq(m->type, fs_hints[i].type) && -r == fs_hints[i].errnum)
+			return rb_err_hint(err, fs_hints[i].hint);
+	return r;
 }
 
 /* --- target --- */
@@ -433,36 +447,21 @@ int rb_step_mount(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	return mount_fs(run, step, err);
 }
 
-/**
- * rb_step_open_source() - on the host side: what a mount is going to show, detached, into its slot
- *
- * Opened before the user namespace is entered, for there the path may be out of reach, and an id-mapped
- * mount needs the rights of the host (mount_setattr(2) MOUNT_ATTR_IDMAP).
- */
-int rb_step_open_source(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+/* Leaves *ret_fd at -1 where only the child can see the source. */
+static int open_source(struct rb_run *run, const struct rb_step *step, int *ret_fd, struct rb_err *err)
 {
 	const struct rb_mount *m = step->u.mount.m;
-	size_t i = step->u.mount.index, n = run->plan->spec->n_mounts;
 	rb_autofd tree = -1;
-	struct stat st;
-	int r = 0;
+	int r;
 
-	if (!run->sources) {
-		run->sources = rb_xmalloc(n * sizeof(*run->sources));
-		for (size_t k = 0; k < n; k++)
-			run->sources[k] = -1;
-	}
 	if (is_bind(m)) {
-		/* shows what is mounted in the new tree: only the child can see that */
+		/* shows what is mounted in the new tree */
 		if (inside_rootfs(run, source_of(step)))
 			return 0;
-		if (m->opts.copy_symlink) {
-			tree = open(source_of(step), O_PATH | O_NOFOLLOW | O_CLOEXEC);
-			if (tree >= 0 && fstat(tree, &st) == 0 && S_ISLNK(st.st_mode)) {
-				run->sources[i] = rb_take_fd(&tree);
-				return 0;
-			}
-			rb_closep(&tree);
+		tree = link_source(run, step);
+		if (tree >= 0) {
+			*ret_fd = rb_take_fd(&tree);
+			return 0;
 		}
 		r = clone_source(run, step, &tree, err);
 	} else {
@@ -476,6 +475,35 @@ int rb_step_open_source(struct rb_run *run, const struct rb_step *step, struct r
 	if (r == 0 && step->u.mount.n_uids)
 		r = rb_mount_idmap(run, tree, step, err);
 	if (r == 0)
-		run->sources[i] = rb_take_fd(&tree);
+		*ret_fd = rb_take_fd(&tree);
+	return r;
+}
+
+/**
+ * rb_step_open_source() - on the host side: what a mount is going to show, detached, into its slot
+ *
+ * Opened before the user namespace is entered, for there the path may be out of reach, and an id-mapped
+ * mount needs the rights of the host (mount_setattr(2) MOUNT_ATTR_IDMAP). Without CAP_SYS_ADMIN here nothing
+ * can be cloned; the child will do it.
+ */
+int rb_step_open_source(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	size_t n = run->plan->spec->n_mounts;
+	struct rb_err why = { 0 };
+	rb_autofd tree = -1;
+	int r;
+
+	if (!run->sources) {
+		run->sources = rb_xmalloc(n * sizeof(*run->sources));
+		for (size_t i = 0; i < n; i++)
+			run->sources[i] = -1;
+	}
+	r = open_source(run, step, &tree, &why);
+	if (r == -EPERM && run->plan->new_ns & CLONE_NEWUSER && step->u.mount.n_uids == 0)
+		return 0;
+	if (r < 0)
+		*err = why;
+	else
+		run->sources[step->u.mount.index] = rb_take_fd(&tree);
 	return r;
 }

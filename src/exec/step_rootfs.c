@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +53,21 @@ static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *er
 	return 0;
 }
 
-/** rb_step_open_root() - on the host side: a detached copy of the root's tree, into run->root_tree */
+/**
+ * rb_step_open_root() - on the host side: a detached copy of the root's tree, into run->root_tree
+ *
+ * Without CAP_SYS_ADMIN here nothing can be cloned; the child, root of its own namespace, will do it.
+ */
 int rb_step_open_root(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	return clone_root(step, &run->root_tree, err);
+	struct rb_err why = { 0 };
+	int r = clone_root(step, &run->root_tree, &why);
+
+	if (r == -EPERM && run->plan->new_ns & CLONE_NEWUSER)
+		return 0;
+	if (r < 0)
+		*err = why;
+	return r;
 }
 
 /** rb_step_propagation() - of every mount the child has inherited, so that nothing it mounts is seen outside */
