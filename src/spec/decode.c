@@ -19,6 +19,9 @@
 
 /* A document of a million unknown keys gets no million lines. */
 #define WARNINGS_MAX 64
+/* Memory for one array. A text of 16 MiB can hold so many "{}" that their structs would take
+ * gigabytes; no list of strings comes near. */
+#define ITEMS_MAX_BYTES ((size_t)64 << 20)
 /* Bytes of a value that a message shows. */
 #define SHOW "%.80s"
 
@@ -329,7 +332,7 @@ int rb_read_flags(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 	if (at->node->type != RB_JSON_ARRAY)
 		return wrong_type(d, at, "an array");
 	for (here.node = at->node->child; here.node; here.node = here.node->next, here.index++) {
-		uint64_t bit;
+		uint64_t bit = 0;
 
 		if (rb_read_enum(d, &here, &word, &bit, extra) < 0)
 			return -EINVAL;
@@ -337,6 +340,17 @@ int rb_read_flags(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 	}
 	store(value, type->size, all);
 	return 0;
+}
+
+/* Room for the elements of an array or map; one more, zeroed: vectors of strings end in NULL.
+ * Return: NULL, with the failure reported, when it would be too much. */
+static char *alloc_items(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type)
+{
+	if (at->node->n >= ITEMS_MAX_BYTES / type->size) {
+		(void)rb_dec_fail(d, at, "has too many elements"); /* the caller returns -EINVAL */
+		return NULL;
+	}
+	return rb_arena_alloc(&d->spec->arena, (at->node->n + (size_t)1) * type->size);
 }
 
 int rb_read_array(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type, void *value,
@@ -347,8 +361,9 @@ int rb_read_array(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 
 	if (at->node->type != RB_JSON_ARRAY)
 		return wrong_type(d, at, "an array");
-	/* one more, zeroed: vectors of strings end in NULL */
-	items = rb_arena_alloc(&d->spec->arena, (at->node->n + (size_t)1) * type->size);
+	items = alloc_items(d, at, type);
+	if (!items)
+		return -EINVAL;
 	for (here.node = at->node->child; here.node; here.node = here.node->next, here.index++) {
 		if (type->item->read(d, &here, type->item, items + here.index * type->size, NULL) <
 		    0)
@@ -368,7 +383,10 @@ int rb_read_map(struct rb_dec *d, const struct rb_at *at, const struct rb_type *
 
 	if (at->node->type != RB_JSON_OBJECT)
 		return wrong_type(d, at, "an object");
-	item = items = rb_arena_alloc(&d->spec->arena, (at->node->n + (size_t)1) * type->size);
+	items = alloc_items(d, at, type);
+	if (!items)
+		return -EINVAL;
+	item = items;
 	for (here.node = at->node->child; here.node;
 	     here.node = here.node->next, item += type->size) {
 		here.key = here.node->key;

@@ -1,6 +1,7 @@
 /* decode_process.c - the "process" object
  *
- * Source: config.md "Process", "POSIX process", "Linux Process", "User"; getrlimit(2), sched(7), ioprio_set(2).
+ * Source: config.md "Process", "POSIX process", "Linux Process", "User"; getrlimit(2), sched(7),
+ * ioprio_set(2).
  */
 #include <errno.h>
 

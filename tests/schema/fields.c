@@ -4,7 +4,8 @@
  * fields FILE...    prints "ok FILE" or "no FILE: message" for each
  *
  * An element of an array is path[], one of a map path{}. Types: boolean, string, number MIN..MAX,
- * integer MIN..MAX, "enum A|B" with its words sorted, object, array, map, any; "!" behind one that is required.
+ * integer MIN..MAX, "enum A|B" with its words sorted, object, array, map, any; "!" behind one that
+ * is required.
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -368,6 +368,22 @@ static void test_warnings(void)
 	rb_spec_done(&spec);
 }
 
+/* Elements that take more memory than their text. */
+static void test_too_many(void)
+{
+	rb_autobuf many = { 0 };
+	struct rb_spec spec = { 0 };
+	struct rb_err err = { 0 };
+
+	rb_buf_add(&many, "\"mounts\":[0");
+	for (int i = 0; i < 1000000; i++)
+		rb_buf_add(&many, ",0");
+	rb_buf_add(&many, "]");
+	ok(decode_members(many.data, &spec, &err) < 0, "a million mounts");
+	is_str(err.msg, "config.json:1:32 mounts: has too many elements", "its message");
+	rb_spec_done(&spec);
+}
+
 /* null and "" count as absent, keys match in any letter case. */
 static void test_absent(void)
 {
@@ -623,6 +639,7 @@ int main(void)
 	test_refused();
 	test_documents();
 	test_warnings();
+	test_too_many();
 	test_absent();
 	test_process();
 	test_resources();
