@@ -151,7 +151,7 @@ static void make_env(struct rb_run *run, const struct rb_process *process)
 /* Without close_range(2): each descriptor that there is, as a procfs of our own lists them. */
 static int mark_each(struct rb_run *run, unsigned from, struct rb_err *err)
 {
-	int dir = openat(run->proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = rb_procfs_get(run) < 0 ? -1 : openat(run->proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = dir < 0 ? NULL : fdopendir(dir);
 	struct dirent *entry;
 

@@ -178,6 +178,22 @@ int rb_step_personality(struct rb_run *run, const struct rb_step *step, struct r
 	return 0;
 }
 
+/* The file of procfs that takes the label. Return: descriptor or -errno */
+static int open_label(struct rb_run *run, const char *const *files, const char **ret_file)
+{
+	int fd = rb_procfs_get(run);
+
+	*ret_file = files[0];
+	if (fd < 0)
+		return fd;
+	fd = -ENOENT;
+	for (size_t i = 0; fd == -ENOENT && files[i]; i++) {
+		*ret_file = files[i];
+		fd = rb_procfs_open(run->proc_fd, files[i]);
+	}
+	return fd;
+}
+
 /**
  * rb_step_label() - the SELinux context or the AppArmor profile that execve(2) will put on
  *
@@ -185,27 +201,20 @@ int rb_step_personality(struct rb_run *run, const struct rb_step *step, struct r
  */
 int rb_step_label(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	bool apparmor = rb_streq(step->u.label.lsm, "apparmor");
-	static const char own[] = "thread-self/attr/apparmor/exec", shared[] = "thread-self/attr/exec";
-	const char *label = step->u.label.label;
+	/* before Linux 5.8 AppArmor has no directory of its own */
+	static const char *const apparmor[] = { "thread-self/attr/apparmor/exec", "thread-self/attr/exec", NULL };
+	static const char *const selinux[] = { "thread-self/attr/exec", NULL };
+	bool is_apparmor = rb_streq(step->u.label.lsm, "apparmor");
 	rb_autobuf text = { 0 };
-	rb_autofd fd = -1;
+	const char *file;
+	rb_autofd fd = open_label(run, is_apparmor ? apparmor : selinux, &file);
 
-	if (apparmor) {
-		rb_buf_printf(&text, "exec %s", label);
-		fd = rb_proc_attr_open(run->proc_fd, own);
-		/* before Linux 5.8 AppArmor has no directory of its own */
-		if (fd == -ENOENT)
-			fd = rb_proc_attr_open(run->proc_fd, shared);
-	} else {
-		rb_buf_add(&text, label);
-		fd = rb_proc_attr_open(run->proc_fd, shared);
-	}
+	/* engines look for the path in backquotes (CONTRACT 2.3) */
 	if (fd < 0)
-		/* engines look for the path in backquotes (CONTRACT 2.3) */
-		return rb_fail_sys(err, -fd, "open `/proc/%s`", apparmor ? own : shared);
+		return rb_fail_sys(err, -fd, "open `/proc/%s`", file);
+	rb_buf_printf(&text, "%s%s", is_apparmor ? "exec " : "", step->u.label.label);
 	if (write(fd, text.data, text.len) < 0)
-		return rb_fail_sys(err, errno, "write `/proc/%s`: label %s", apparmor ? own : shared, label);
+		return rb_fail_sys(err, errno, "write `/proc/%s`: label %s", file, step->u.label.label);
 	return 0;
 }
 

@@ -74,8 +74,8 @@ struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_st
 /* --- step_console.c, step_sysctl.c --- */
 
 int rb_tty_adopt(struct rb_run *run, struct rb_err *err);
+int rb_procfs_get(struct rb_run *run);
 int rb_procfs_open(int proc_fd, const char *file);
-int rb_proc_attr_open(int proc_fd, const char *file);
 
 /* --- cpulist.c: "0-3,7" --- */
 
