@@ -240,7 +240,7 @@ static int begin_clone(struct rb_run *run, const struct rb_cgroup_dir *into, int
 	run->sync = pair[1];
 	run->host_sync = pair[0];
 	if (rb_fault_wanted())
-		rb_fault_target((int)syscall(SYS_pidfd_open, getpid(), 0));
+		rb_fault_arm();
 	return 0;
 }
 

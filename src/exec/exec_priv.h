@@ -149,8 +149,8 @@ int rb_caps_apply(const struct rb_caps *sets);
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 
-/** rb_fault_target() - who is killed by RUNBOX_FAULT=kill-*: the process of this pidfd. Not set: this one. */
-void rb_fault_target(int pidfd);
+/** rb_fault_arm() - from now on RUNBOX_FAULT=kill-* kills this process from both sides; before clone */
+void rb_fault_arm(void);
 /** rb_fault_wanted() - is RUNBOX_FAULT set? */
 bool rb_fault_wanted(void);
 

@@ -588,7 +588,7 @@ namespace_row() {
 @test "linux.seccomp: an allow list denies the rest with defaultErrnoRet" {
 	make_bundle b '.linux.seccomp = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "syscalls": [{"action": "SCMP_ACT_ALLOW", "names":
 		["read", "write", "open", "openat", "close", "brk", "mmap", "munmap", "mprotect", "exit", "exit_group", "execve", "arch_prctl", "set_tid_address", "set_robust_list",
-		 "rseq", "prlimit64", "getrandom", "readlink", "readlinkat", "fstat", "newfstatat", "uname", "getuid", "prctl", "getpid", "rt_sigaction", "rt_sigprocmask", "capget", "fcntl", "lseek", "getresuid", "getresgid", "getgroups", "umask", "ioctl"]}]}'
+		 "rseq", "prlimit64", "getrandom", "readlink", "readlinkat", "fstat", "newfstatat", "uname", "getuid", "prctl", "getpid", "rt_sigaction", "rt_sigprocmask", "capget", "capset", "fcntl", "lseek", "getresuid", "getresgid", "getgroups", "umask", "ioctl"]}]}'
 	look b ids
 	expect '.seccomp // "absent"' '"absent"'
 	args b /bin/busybox mkdir /tmp/x

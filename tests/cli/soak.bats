@@ -31,6 +31,8 @@ rounds() {
 	local i id
 	id=$(cid "$1")
 	touch "$T/log"
+	# the first run fills the cache of filters
+	rb run --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&-
 	picture >"$BATS_TEST_TMPDIR/before"
 	for ((i = 0; i < N; i++)); do
 		rb run --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&- || { cat "$T/log" >&2; echo "run $i" >&2; return 1; }

@@ -93,6 +93,8 @@ killed() {
 			return 1
 		}
 	done
+	# wait-start and what is behind it is part of start
+	echo "$died of $STEPS steps" >&2
 	[ $died -ge $((STEPS - 6)) ]
 }
 
