@@ -125,8 +125,17 @@ void rb_err_at(struct rb_err *err, const char *at)
 		copy_cut(err->at, sizeof(err->at), at);
 }
 
+/* Messages of the decoder say the place themselves: "config.json:3:5 process.cwd: ..." */
+static bool names_place(const struct rb_err *err)
+{
+	const char *found = strstr(err->msg, err->at);
+
+	return found && found != err->msg && found[-1] == ' ' && found[strlen(err->at)] == ':';
+}
+
 void rb_err_format(const struct rb_err *err, char *buf, size_t size)
 {
+	bool place = err->at[0] && !names_place(err);
 	rb_autobuf out = { 0 };
 	const char *sep = "";
 
@@ -137,13 +146,13 @@ void rb_err_format(const struct rb_err *err, char *buf, size_t size)
 		rb_buf_add(&out, ": not found");
 	else if (err->errnum > 0)
 		rb_buf_printf(&out, ": %s", strerror(err->errnum));
-	if (err->step[0] || err->errnum > 0 || err->at[0]) {
+	if (err->step[0] || err->errnum > 0 || place) {
 		rb_buf_add(&out, " (");
 		if (err->step[0]) {
 			rb_buf_printf(&out, "step %s", err->step);
 			sep = ", ";
 		}
-		if (err->at[0]) {
+		if (place) {
 			rb_buf_printf(&out, "%sconfig.json ", sep);
 			rb_buf_escaped(&out, err->at, 0);
 			sep = ", ";
