@@ -124,15 +124,8 @@ static compile_fn *const emitters[] = {
 
 /* What a further process in a running container needs of the above. The policy is the container's. */
 static compile_fn *const exec_checks[] = {
-	check_options,
-	check_unsupported,
-	check_namespaces,
-	check_cgroup,
-	check_sub_cgroup,
-	check_process,
-	check_scheduler,
-	check_labels,
-	check_seccomp,
+	check_options, check_unsupported, check_namespaces, check_cgroup,  check_sub_cgroup,
+	check_process, check_scheduler,	  check_labels,	    check_seccomp,
 };
 
 static compile_fn *const exec_emitters[] = {
@@ -337,7 +330,11 @@ static struct compile begin(struct rb_plan *plan, const struct rb_spec *spec,
 	plan->spec = spec;
 	plan->id = opts->id ? opts->id : "ID";
 	return (struct compile) {
-		.plan = plan, .arena = &plan->arena, .spec = spec, .host = host, .opts = opts,
+		.plan = plan,
+		.arena = &plan->arena,
+		.spec = spec,
+		.host = host,
+		.opts = opts,
 		.rootless = host->euid != 0 || host->in_userns,
 	};
 }

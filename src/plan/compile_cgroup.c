@@ -139,7 +139,8 @@ static int move_below(struct compile *c, const char *sub, struct rb_err *err)
 		c->dirs[i].path = rb_arena_printf(c->arena, "%s%s%s", c->dirs[i].path, slash, rest);
 	}
 	if (!found)
-		return rb_fail(err, RB_ERR_USAGE, "--cgroup %.64s names no hierarchy of the container", sub);
+		return rb_fail(err, RB_ERR_USAGE,
+			       "--cgroup %.64s names no hierarchy of the container", sub);
 	return 0;
 }
 
