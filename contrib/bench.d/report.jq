@@ -79,6 +79,8 @@ def budget:
 	  row("  the floor's own growth (no goal)"; ratio(figure("mounts"; "default"; "floor"; "1000"); figure("mounts"; "default"; "floor"; "0")); null; "×"),
 	  row("run with 1000 live containers, of without"; ratio(figure("live"; "default"; "runbox"; "1000"); figure("live"; "default"; "runbox"; "0")); 1.1; "×"),
 	  row("  the floor's own growth (no goal)"; ratio(figure("live"; "default"; "floor"; "1000"); figure("live"; "default"; "floor"; "0")); null; "×"),
+	  row("CPU time of run, of the floor (no goal)"; ([.[] | select(.what == "run" and .bundle == "default" and .runtime == ("runbox", "floor") and good)]
+		| ratio(([.[] | select(.runtime == "runbox") | .cpu_us] | last); ([.[] | select(.runtime == "floor") | .cpu_us] | last))); null; "×"),
 	  row("smallest memory limit"; figure("memory"; "default"; "runbox"; ""); 512; "KiB");
 
 # a negative limit is one to reach, a positive one not to pass
