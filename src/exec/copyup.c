@@ -1,8 +1,9 @@
-/* copyup.c - mount option "tmpcopyup": what a directory holds, copied into the file system that will cover it
+/* copyup.c - mount option "tmpcopyup": what a directory holds, copied into the file system that
+ * will cover it
  *
- * By descriptors throughout, links are copied and never followed, so that nothing outside the directory is
- * read. Mode, owner, times and extended attributes come along; what the kernel does not let us set on the
- * new file system (labels, in a user namespace) is left out.
+ * By descriptors throughout, links are copied and never followed, so that nothing outside the
+ * directory is read. Mode, owner, times and extended attributes come along; what the kernel does
+ * not let us set on the new file system (labels, in a user namespace) is left out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -39,7 +40,8 @@ static int copy_xattrs(int from, int to)
 
 		if (n < 0)
 			continue; /* gone meanwhile, or not for us to read */
-		if (fsetxattr(to, names + i, value, (size_t)n, 0) < 0 && errno != EPERM && errno != ENOTSUP)
+		if (fsetxattr(to, names + i, value, (size_t)n, 0) < 0 && errno != EPERM &&
+		    errno != ENOTSUP)
 			return -errno;
 	}
 	return 0;
@@ -61,7 +63,9 @@ static int copy_meta(int from, int to, const struct stat *st)
 
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *st)
 {
-	rb_autofd from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), to = -1;
+	rb_autofd from = openat(from_dir, name,
+				O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC),
+		  to = -1;
 	struct stat now;
 	ssize_t n;
 
@@ -78,9 +82,11 @@ static int copy_file(int from_dir, int to_dir, const char *name, const struct st
 	return n < 0 ? -errno : copy_meta(from, to, st);
 }
 
-static int copy_subdir(int from_dir, int to_dir, const char *name, const struct stat *st, unsigned depth)
+static int copy_subdir(int from_dir, int to_dir, const char *name, const struct stat *st,
+		       unsigned depth)
 {
-	rb_autofd from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), to = -1;
+	rb_autofd from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+		  to = -1;
 	int r;
 
 	if (from < 0 || mkdirat(to_dir, name, 0700) < 0)
@@ -154,14 +160,14 @@ int rb_copy_up(int from_fd, int to_fd)
 {
 	rb_autofd from = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rb_autofd to = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	mode_t mask = umask(0);
 	struct stat st;
+	mode_t mask;
 	int r;
 
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
-		r = -errno;
-	else
-		r = copy_dir(from, to, 0);
+		return -errno;
+	mask = umask(0);
+	r = copy_dir(from, to, 0);
 	if (r == 0)
 		r = copy_meta(from, to, &st);
 	(void)umask(mask);

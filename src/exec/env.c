@@ -1,7 +1,7 @@
 /* env.c - environment, PATH and home directory of the program, as text
  *
- * Pure. Source: environ(7), passwd(5); CONTRACT 3: the last of two entries wins, HOME comes from the
- * container's passwd when it is unset or empty.
+ * Pure. Source: environ(7), passwd(5); CONTRACT 3: the last of two entries wins, HOME comes from
+ * the container's passwd when it is unset or empty.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -19,12 +19,13 @@ void rb_env_free(char **env);
 
 /**
  * rb_path_entry() - the next place where PATH says a program may be
- * @path: moves on; NULL after the last entry. Return: malloc'd "dir/name", NULL when there is none left
+ * @path: moves on; NULL after the last entry. Return: malloc'd "dir/name", NULL when there is none
+ * left
  */
 char *rb_path_entry(const char **path, const char *name);
 
-/** rb_passwd_home() - home directory of @uid in the text of a passwd(5), which is cut up. malloc'd, or NULL
- *  (no such user, or not an absolute path) */
+/** rb_passwd_home() - home directory of @uid in the text of a passwd(5), which is cut up.
+ * malloc'd, or NULL (no such user, or not an absolute path) */
 char *rb_passwd_home(char *text, uint32_t uid);
 
 #endif

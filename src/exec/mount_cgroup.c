@@ -1,9 +1,10 @@
 /* mount_cgroup.c - a mount of type "cgroup": the container's own cgroups, in the layout of the host
  *
- * v2: one mount. v1 and hybrid: a tmpfs with a directory for each hierarchy, named as on the host, and
- * links for controllers that share one. With a cgroup namespace each is the file system itself, seen from
- * the namespace's root; without, a clone of the container's directory on the host's mount.
- * Every mount gets its flags before it is attached, read-only ones above all (THREATS CVE-2023-25809).
+ * v2: one mount. v1 and hybrid: a tmpfs with a directory for each hierarchy, named as on the host,
+ * and links for controllers that share one. With a cgroup namespace each is the file system itself,
+ * seen from the namespace's root; without, a clone of the container's directory on the host's
+ * mount. Every mount gets its flags before it is attached, read-only ones above all (THREATS
+ * CVE-2023-25809).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,8 +75,8 @@ static int get_one(const struct rb_step *step, const struct rb_cgroup_dir *dir, 
 	return clone_dir(dir, ret_fd);
 }
 
-static int attach_one(struct rb_run *run, const struct rb_step *step, const struct rb_cgroup_dir *dir,
-		      int target, struct rb_err *err)
+static int attach_one(struct rb_run *run, const struct rb_step *step,
+		      const struct rb_cgroup_dir *dir, int target, struct rb_err *err)
 {
 	struct rb_mount_change change = { .rset = attr_of(step), .early = MS_PRIVATE | MS_REC };
 	rb_autofd tree = -1;
@@ -88,8 +89,9 @@ static int attach_one(struct rb_run *run, const struct rb_step *step, const stru
 		change.rset = 0;
 		r = rb_mount_change(run, tree, &change);
 	}
-	return r < 0 ? rb_fail_sys(err, -r, "mount cgroup hierarchy %s on %s", dir->hierarchy->mount,
-				   step->u.mount.m->dest) : 0;
+	return r < 0 ? rb_fail_sys(err, -r, "mount cgroup hierarchy %s on %s",
+				   dir->hierarchy->mount, step->u.mount.m->dest)
+		     : 0;
 }
 
 /* "cpu,cpuacct": a link for each controller, as on the host. */
@@ -106,8 +108,8 @@ static int link_controllers(int top, const char *dir_name, const char *names)
 	return 0;
 }
 
-static int add_hierarchy(struct rb_run *run, const struct rb_step *step, int top, const struct rb_cgroup_dir *dir,
-			 struct rb_err *err)
+static int add_hierarchy(struct rb_run *run, const struct rb_step *step, int top,
+			 const struct rb_cgroup_dir *dir, struct rb_err *err)
 {
 	const char *slash = strrchr(dir->hierarchy->mount, '/');
 	const char *name = slash ? slash + 1 : dir->hierarchy->mount;
@@ -132,7 +134,10 @@ static int mount_v1(struct rb_run *run, const struct rb_step *step, int target, 
 	const struct rb_strv data = { .v = words, .n = 1 };
 	const uint64_t attr = attr_of(step);
 	const struct rb_fs fs = {
-		.type = "tmpfs", .source = "tmpfs", .data = &data, .attr = attr & ~(uint64_t)MOUNT_ATTR_RDONLY,
+		.type = "tmpfs",
+		.source = "tmpfs",
+		.data = &data,
+		.attr = attr & ~(uint64_t)MOUNT_ATTR_RDONLY,
 	};
 	struct rb_mount_change ro = { .set = attr & MOUNT_ATTR_RDONLY };
 	mode_t mask = umask(022);
@@ -155,12 +160,16 @@ static int mount_v1(struct rb_run *run, const struct rb_step *step, int target, 
 }
 
 /*
- * No cgroup of its own (rootless, or cgroups disabled): the one it shares with its caller, which is not its to
- * write to, or an empty directory where that cannot be shown without showing all of the host's.
+ * No cgroup of its own (rootless, or cgroups disabled): the one it shares with its caller, which is
+ * not its to write to, or an empty directory where that cannot be shown without showing all of the
+ * host's.
  */
-static int mount_none(struct rb_run *run, const struct rb_step *step, int target, struct rb_err *err)
+static int mount_none(struct rb_run *run, const struct rb_step *step, int target,
+		      struct rb_err *err)
 {
-	struct rb_fs fs = { .type = "cgroup2", .source = "cgroup", .attr = attr_of(step) | MOUNT_ATTR_RDONLY };
+	struct rb_fs fs = { .type = "cgroup2",
+			    .source = "cgroup",
+			    .attr = attr_of(step) | MOUNT_ATTR_RDONLY };
 	rb_autofd tree = -1;
 	char why[160];
 	int r = step->u.mount.cgroup_ns ? rb_fs_make(&fs, &tree, why) : -EPERM;

@@ -1,7 +1,8 @@
 /* mount_idmap.c - id-mapped mounts
  *
- * The mapping is that of a user namespace made for it alone: a process that does nothing but wait is cloned
- * into one, gets its maps, and its namespace is opened. Source: mount_setattr(2) "ID-mapped mounts".
+ * The mapping is that of a user namespace made for it alone: a process that does nothing but wait
+ * is cloned into one, gets its maps, and its namespace is opened. Source: mount_setattr(2)
+ * "ID-mapped mounts".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,8 @@
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
 
-static int write_map(int proc_fd, pid_t pid, const char *file, const struct rb_idmap *maps, size_t n)
+static int write_map(int proc_fd, pid_t pid, const char *file, const struct rb_idmap *maps,
+		     size_t n)
 {
 	rb_autobuf text = { 0 };
 	char path[64];
@@ -49,7 +51,8 @@ static int name_space_of(int proc_fd, pid_t pid, const struct rb_step *step, str
 /* Return: descriptor of a user namespace with the step's maps, or a reporting failure */
 static int make_userns(int proc_fd, const struct rb_step *step, struct rb_err *err)
 {
-	/* clone(2) instead of fork(3): the child is born in the namespace, nothing has to be waited for */
+	/* clone(2) instead of fork(3): the child is born in the namespace, nothing has to be
+	 * waited for */
 	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
 	int fd;
 
@@ -71,7 +74,8 @@ static int make_userns(int proc_fd, const struct rb_step *step, struct rb_err *e
  * rb_mount_idmap() - map the ids of a detached tree as a mount step says
  * Return: 0 or a reporting failure
  */
-int rb_mount_idmap(const struct rb_run *run, int tree_fd, const struct rb_step *step, struct rb_err *err)
+int rb_mount_idmap(const struct rb_run *run, int tree_fd, const struct rb_step *step,
+		   struct rb_err *err)
 {
 	rb_autofd userns = make_userns(run->proc_fd, step, err);
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };

@@ -44,8 +44,8 @@ int rb_mount_clone(int dir_fd, const char *path, bool recursive, bool nofollow, 
  * rb_mount_by_path() - mount(2) on what a descriptor refers to, by way of a procfs of our own
  * Return: 0 or -errno
  */
-int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char *type, unsigned long flags,
-		     const char *data)
+int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char *type,
+		     unsigned long flags, const char *data)
 {
 	rb_autofd back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char path[32];
@@ -62,12 +62,15 @@ int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char 
 }
 
 /* MOUNT_ATTR_* as mount(2) spells them, and as statfs(2) reports them */
-static const struct { uint64_t attr; unsigned long ms, st; } attr_flags[] = {
-	{ MOUNT_ATTR_RDONLY,      MS_RDONLY,      ST_RDONLY },
-	{ MOUNT_ATTR_NOSUID,      MS_NOSUID,      ST_NOSUID },
-	{ MOUNT_ATTR_NODEV,       MS_NODEV,       ST_NODEV },
-	{ MOUNT_ATTR_NOEXEC,      MS_NOEXEC,      ST_NOEXEC },
-	{ MOUNT_ATTR_NODIRATIME,  MS_NODIRATIME,  ST_NODIRATIME },
+static const struct {
+	uint64_t attr;
+	unsigned long ms, st;
+} attr_flags[] = {
+	{ MOUNT_ATTR_RDONLY, MS_RDONLY, ST_RDONLY },
+	{ MOUNT_ATTR_NOSUID, MS_NOSUID, ST_NOSUID },
+	{ MOUNT_ATTR_NODEV, MS_NODEV, ST_NODEV },
+	{ MOUNT_ATTR_NOEXEC, MS_NOEXEC, ST_NOEXEC },
+	{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME, ST_NODIRATIME },
 	{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, 0x2000 /* ST_NOSYMFOLLOW, Linux 5.10 */ },
 };
 #define N_ATTR_FLAGS (sizeof(attr_flags) / sizeof(attr_flags[0]))
@@ -111,11 +114,14 @@ static int set_attr(int fd, bool recursive, uint64_t set, uint64_t clr, unsigned
 {
 	struct mount_attr attr = { .attr_set = set, .attr_clr = clr, .propagation = propagation };
 
-	/* mount_setattr(2): the kinds of atime exclude each other, so all are cleared where one is set */
+	/* mount_setattr(2): the kinds of atime exclude each other, so all are cleared where one
+	 * is set */
 	if ((set | clr) & MOUNT_ATTR__ATIME)
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
-	return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0
-		? -errno : 0;
+	return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			     sizeof(attr)) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int set_propagation(struct rb_run *run, int fd, unsigned long flags, bool attached)
@@ -144,7 +150,8 @@ static int change_early(struct rb_run *run, int fd, const struct rb_mount_change
 }
 
 /**
- * rb_mount_change() - change flags and propagation of a mount that is attached in our mount namespace
+ * rb_mount_change() - change flags and propagation of a mount that is attached in our mount
+ * namespace
  * Return: 0; -EOPNOTSUPP, recursive flags on a kernel that has none; else -errno
  */
 int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *c)
@@ -157,10 +164,12 @@ int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *c)
 }
 
 /**
- * rb_mount_attach() - change a detached mount, put it on what @target_fd refers to, set its propagation
+ * rb_mount_attach() - change a detached mount, put it on what @target_fd refers to, set its
+ * propagation
  * @change: NULL for no change. Return: as rb_mount_change()
  */
-int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd, const struct rb_mount_change *change)
+int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
+		    const struct rb_mount_change *change)
 {
 	struct rb_mount_change late = { 0 };
 	int r = 0;
@@ -176,18 +185,22 @@ int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd, const struct
 			late.n_propagation = change->n_propagation;
 		}
 	}
-	if (move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(tree_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return -errno;
 	return rb_mount_change(run, tree_fd, &late);
 }
 
 /* Superblock flags that fsconfig(2) knows by name */
-static const struct { unsigned long ms; const char *set, *clr; } sb_flags[] = {
-	{ MS_RDONLY,      "ro",       "rw" },
-	{ MS_SYNCHRONOUS, "sync",     "async" },
-	{ MS_DIRSYNC,     "dirsync",  NULL },
-	{ MS_MANDLOCK,    "mand",     "nomand" },
-	{ MS_LAZYTIME,    "lazytime", "nolazytime" },
+static const struct {
+	unsigned long ms;
+	const char *set, *clr;
+} sb_flags[] = {
+	{ MS_RDONLY, "ro", "rw" },
+	{ MS_SYNCHRONOUS, "sync", "async" },
+	{ MS_DIRSYNC, "dirsync", NULL },
+	{ MS_MANDLOCK, "mand", "nomand" },
+	{ MS_LAZYTIME, "lazytime", "nolazytime" },
 };
 
 static int config_sb(int fs_fd, unsigned long set, unsigned long clr)
@@ -286,7 +299,8 @@ int rb_fs_make(const struct rb_fs *fs, int *ret_fd, char why[160])
 	return 0;
 }
 
-/** rb_fs_reconfigure() - change options of the file system that is mounted where @fd is. Return: 0 or -errno */
+/** rb_fs_reconfigure() - change options of the file system that is mounted where @fd is. Return:
+ * 0 or -errno */
 int rb_fs_reconfigure(int fd, const struct rb_fs *fs, unsigned long sb_clr, char why[160])
 {
 	rb_autofd fs_fd = fspick(fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);

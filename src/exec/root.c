@@ -2,12 +2,13 @@
  *
  * Every path is resolved to a descriptor once, below a descriptor of the root: by the kernel
  * (openat2(2), RESOLVE_IN_ROOT), or component by component with O_NOFOLLOW where the kernel has no
- * openat2 or where something has to be made on the way. Both keep one rule: nothing that is opened or
- * made lies outside the root, whatever links the image holds and whoever moves them meanwhile.
+ * openat2 or where something has to be made on the way. Both keep one rule: nothing that is opened
+ * or made lies outside the root, whatever links the image holds and whoever moves them meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -25,12 +26,12 @@
 enum make { MAKE_NOTHING, MAKE_FILE, MAKE_DIR };
 
 struct walk {
-	int root_fd;                /* the caller's */
-	int cur;                    /* where we are, O_PATH */
+	int root_fd; /* the caller's */
+	int cur;     /* where we are, O_PATH */
 	unsigned links, max_links, tries;
 	enum make make;
-	int flags;                  /* for the last component */
-	char done[PATH_MAX];        /* names from the root to cur, without links */
+	int flags;	     /* for the last component */
+	char done[PATH_MAX]; /* names from the root to cur, without links */
 	char todo[2 * PATH_MAX];
 };
 
@@ -47,12 +48,13 @@ static int walk_to_root(struct walk *w)
 }
 
 /*
- * ".." is never asked of the kernel, for the directory may have been moved out of the root: the names
- * that led here, less one, are walked again.
+ * ".." is never asked of the kernel, for the directory may have been moved out of the root: the
+ * names that led here, less one, are walked again.
  */
 static int walk_up(struct walk *w)
 {
 	char names[PATH_MAX], *save = NULL, *slash;
+	size_t have;
 	int r;
 
 	memcpy(names, w->done, sizeof(names));
@@ -71,9 +73,10 @@ static int walk_up(struct walk *w)
 			return errno == ELOOP || errno == ENOTDIR ? -EAGAIN : -errno;
 		rb_closep(&w->cur);
 		w->cur = fd;
-		if (w->done[0])
-			strcat(w->done, "/"); /* fits: it is shorter than what was there */
-		strcat(w->done, name);
+		have = strlen(w->done);
+		/* fits: it is shorter than what was there */
+		(void)snprintf(w->done + have, sizeof(w->done) - have, "%s%s", have ? "/" : "",
+			       name);
 	}
 	return 0;
 }
@@ -97,7 +100,8 @@ static int make_one(struct walk *w, const char *name, bool last)
 
 	if (!last || w->make == MAKE_DIR || w->todo[0])
 		return mkdirat(w->cur, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
-	fd = openat(w->cur, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0644);
+	fd = openat(w->cur, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
+		    0644);
 	return fd < 0 && errno != EEXIST ? -errno : 0;
 }
 
@@ -190,7 +194,7 @@ static int walk_once(struct walk *w, const char *path, int *ret_fd)
 
 	if (strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	(void)strcpy(w->todo, path); /* fits, as just seen */
+	(void)snprintf(w->todo, sizeof(w->todo), "%s", path);
 	r = walk_to_root(w);
 	while (r == 0) {
 		r = next_name(w, name);
@@ -213,9 +217,12 @@ static int walk_once(struct walk *w, const char *path, int *ret_fd)
 	return r < 0 ? r : 0;
 }
 
-static int walk(int root_fd, const char *path, int flags, enum make make, unsigned max_links, int *ret_fd)
+static int walk(int root_fd, const char *path, int flags, enum make make, unsigned max_links,
+		int *ret_fd)
 {
-	struct walk w = { .root_fd = root_fd, .cur = -1, .max_links = max_links, .make = make, .flags = flags };
+	struct walk w = {
+		.root_fd = root_fd, .cur = -1, .max_links = max_links, .make = make, .flags = flags
+	};
 	unsigned tries = 0;
 	int r;
 
@@ -232,7 +239,8 @@ static int root_open(int root_fd, const char *path, int flags, uint64_t resolve,
 {
 	resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 	for (unsigned tries = 0; tries < MAX_TRIES; tries++) {
-		int fd = rb_openat2(root_fd, *path ? path : ".", (uint64_t)(flags | O_CLOEXEC), resolve);
+		int fd = rb_openat2(root_fd, *path ? path : ".", (uint64_t)(flags | O_CLOEXEC),
+				    resolve);
 
 		if (fd >= 0) {
 			*ret_fd = fd;
@@ -243,7 +251,8 @@ static int root_open(int root_fd, const char *path, int flags, uint64_t resolve,
 		if (errno != EAGAIN) /* a ".." while something was moved */
 			return -errno;
 	}
-	return walk(root_fd, path, flags, MAKE_NOTHING, resolve & RESOLVE_NO_SYMLINKS ? 0 : MAX_LINKS, ret_fd);
+	return walk(root_fd, path, flags, MAKE_NOTHING,
+		    resolve & RESOLVE_NO_SYMLINKS ? 0 : MAX_LINKS, ret_fd);
 }
 
 int rb_root_open(int root_fd, const char *path, int flags, int *ret_fd)

@@ -1,9 +1,10 @@
 /* step_console.c - the container's terminal: a pty of its own devpts
  *
- * The master goes to whoever asked for the terminal, the other end is bound on /dev/console and becomes the
- * program's stdio (rb_tty_adopt(), called when all that may still want to write to the caller has run).
- * The other end comes from the master by ioctl, never by a path; and ptmx is looked up in a directory that
- * was seen to be a devpts (THREATS CVE-2025-52565, CVE-2026-88264). Source: pts(4), ioctl_tty(2).
+ * The master goes to whoever asked for the terminal, the other end is bound on /dev/console and
+ * becomes the program's stdio (rb_tty_adopt(), called when all that may still want to write to the
+ * caller has run). The other end comes from the master by ioctl, never by a path; and ptmx is
+ * looked up in a directory that was seen to be a devpts (THREATS CVE-2025-52565, CVE-2026-88264).
+ * Source: pts(4), ioctl_tty(2).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,14 +30,16 @@ static int open_pair(struct rb_run *run, int *ret_master, int *ret_tty, struct r
 		return rb_fail_sys(err, -r, "open /dev/pts");
 	if (r < 0 || !rb_mount_is(dir, DEVPTS_SUPER_MAGIC)) {
 		(void)rb_fail(err, RB_ERR_CONFIG, "a terminal needs a devpts on /dev/pts");
-		return rb_err_hint(err, "add a mount of type devpts with options newinstance,ptmxmode=0666");
+		return rb_err_hint(
+			err, "add a mount of type devpts with options newinstance,ptmxmode=0666");
 	}
 	master = openat(dir, "ptmx", O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
 	if (master < 0)
 		return rb_fail_sys(err, errno, "open /dev/pts/ptmx");
 	if (fstat(master, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
 	    !rb_mount_is(master, DEVPTS_SUPER_MAGIC))
-		return rb_fail(err, RB_ERR_CONFIG, "/dev/pts/ptmx is not the pseudo terminal multiplexer");
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "/dev/pts/ptmx is not the pseudo terminal multiplexer");
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
 		return rb_fail_sys(err, errno, "unlock the terminal");
 	tty = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -47,7 +50,8 @@ static int open_pair(struct rb_run *run, int *ret_master, int *ret_tty, struct r
 	return 0;
 }
 
-static int set_up(const struct rb_run *run, const struct rb_step *step, int master, int tty, struct rb_err *err)
+static int set_up(const struct rb_run *run, const struct rb_step *step, int master, int tty,
+		  struct rb_err *err)
 {
 	struct winsize size = { .ws_row = step->u.console.rows, .ws_col = step->u.console.cols };
 	struct termios tio;
@@ -56,7 +60,8 @@ static int set_up(const struct rb_run *run, const struct rb_step *step, int mast
 		return rb_fail_sys(err, errno, "set the size of the terminal");
 	if (fchown(tty, step->u.console.uid, (gid_t)-1) < 0)
 		return rb_fail_sys(err, errno, "chown the terminal to %u", step->u.console.uid);
-	/* copied by our own proxy, newlines pass through as they are; an engine sets what it wants itself */
+	/* copied by our own proxy, newlines pass through as they are; an engine sets what it
+	 * wants itself */
 	if (run->console_sock < 0) {
 		if (tcgetattr(tty, &tio) < 0)
 			return rb_fail_sys(err, errno, "read the terminal's settings");
@@ -78,7 +83,8 @@ static int bind_console(struct rb_run *run, int tty, struct rb_err *err)
 	if (fstat(target, &st) < 0)
 		return rb_fail_sys(err, errno, "look at /dev/console");
 	if (S_ISLNK(st.st_mode))
-		return rb_fail(err, RB_ERR_CONFIG, "/dev/console of the root file system is a symbolic link");
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "/dev/console of the root file system is a symbolic link");
 	r = rb_mount_clone(tty, "", false, false, &tree);
 	if (r == 0)
 		r = rb_mount_attach(run, tree, target, NULL);
@@ -115,12 +121,14 @@ int rb_step_console(struct rb_run *run, const struct rb_step *step, struct rb_er
 	return 0;
 }
 
-/** rb_tty_adopt() - a session of our own, and the terminal, if there is one, as its terminal and as stdio */
+/** rb_tty_adopt() - a session of our own, and the terminal, if there is one, as its terminal and
+ * as stdio */
 int rb_tty_adopt(struct rb_run *run, struct rb_err *err)
 {
 	struct rb_child *child = rb_child_of(run);
 
-	/* also without a terminal: the caller's must not be ours (THREATS: TIOCSTI). EPERM: we lead one */
+	/* also without a terminal: the caller's must not be ours (THREATS: TIOCSTI). EPERM: we
+	 * lead one */
 	if (setsid() < 0 && errno != EPERM)
 		return rb_fail_sys(err, errno, "begin a session");
 	if (child->tty < 0)

@@ -1,9 +1,9 @@
 /* step_device.c - device nodes, FIFOs and links in the root
  *
- * A node is made with mknodat(2) below the descriptor of its directory. Where that is not allowed (a user
- * namespace) the host's node is bound, after its descriptor was seen to be the device that is asked for.
- * A node that is there already is kept if it is the same device and is an error otherwise; it is never
- * chowned or chmodded, for it may be the host's.
+ * A node is made with mknodat(2) below the descriptor of its directory. Where that is not allowed
+ * (a user namespace) the host's node is bound, after its descriptor was seen to be the device that
+ * is asked for. A node that is there already is kept if it is the same device and is an error
+ * otherwise; it is never chowned or chmodded, for it may be the host's.
  * Source: config-linux.md "Devices", "Default Devices"; runtime-linux.md "Dev symbolic links".
  */
 #include <errno.h>
@@ -32,15 +32,17 @@ static bool is_device(const struct stat *st, const struct rb_device *dev)
 {
 	if ((st->st_mode & S_IFMT) != type_of(dev))
 		return false;
-	return dev->type == 'p' || st->st_rdev == makedev((unsigned)dev->major, (unsigned)dev->minor);
+	return dev->type == 'p' ||
+	       st->st_rdev == makedev((unsigned)dev->major, (unsigned)dev->minor);
 }
 
 static int fail_other(const struct rb_device *dev, const char *what, struct rb_err *err)
 {
 	if (dev->type == 'p')
-		return rb_fail(err, RB_ERR_CONFIG, "%s%s is there and is not a FIFO", what, dev->path);
-	return rb_fail(err, RB_ERR_CONFIG, "%s%s is not the device %c %lld:%lld", what, dev->path, dev->type,
-		       (long long)dev->major, (long long)dev->minor);
+		return rb_fail(err, RB_ERR_CONFIG, "%s%s is there and is not a FIFO", what,
+			       dev->path);
+	return rb_fail(err, RB_ERR_CONFIG, "%s%s is not the device %c %lld:%lld", what, dev->path,
+		       dev->type, (long long)dev->major, (long long)dev->minor);
 }
 
 /* Bind the host's node of the same path. */
@@ -69,14 +71,17 @@ static int bind_node(struct rb_run *run, const struct rb_device *dev, struct rb_
 	return r < 0 ? rb_fail_sys(err, -r, "bind the host's %s", dev->path) : 0;
 }
 
-/* Return: 0; -EPERM with nothing reported, the kernel does not let us make nodes here; else reported */
+/* Return: 0; -EPERM with nothing reported, the kernel does not let us make nodes here; else
+ * reported */
 static int make_node(int dir, const char *base, const struct rb_device *dev, struct rb_err *err)
 {
 	mode_t mode = type_of(dev) | (dev->has_file_mode ? dev->file_mode & 07777 : 0666);
 	uid_t uid = dev->has_uid ? dev->uid : 0;
 	gid_t gid = dev->has_gid ? dev->gid : 0;
 	mode_t mask = umask(0);
-	int r = mknodat(dir, base, mode, makedev((unsigned)dev->major, (unsigned)dev->minor)) < 0 ? -errno : 0;
+	int r = mknodat(dir, base, mode, makedev((unsigned)dev->major, (unsigned)dev->minor)) < 0
+			? -errno
+			: 0;
 	struct stat st;
 
 	(void)umask(mask);

@@ -1,8 +1,8 @@
 /* step_exec.c - the last steps: working directory, program, execve
  *
- * All that can fail, and all that a seccomp filter might forbid, is done by the row that finds the program,
- * before the gate and the filter; the last row is one system call.
- * The words of a missing program are a contract: engines turn them into exit statuses (CONTRACT 2.2).
+ * All that can fail, and all that a seccomp filter might forbid, is done by the row that finds the
+ * program, before the gate and the filter; the last row is one system call. The words of a missing
+ * program are a contract: engines turn them into exit statuses (CONTRACT 2.2).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +23,13 @@
 
 /* Where a program is looked for when the config has no PATH */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define PASSWD_MAX (1u << 20)
+#define PASSWD_MAX   (1u << 20)
 
 /**
  * rb_step_cwd() - enter the working directory, and see that it lies inside the root
  *
- * Source: THREATS CVE-2024-21626: a directory of the host that was left open can be entered by way of
- * /proc/self/fd; getcwd(2) then does not begin with "/".
+ * Source: THREATS CVE-2024-21626: a directory of the host that was left open can be entered by way
+ * of /proc/self/fd; getcwd(2) then does not begin with "/".
  */
 int rb_step_cwd(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
@@ -41,7 +41,8 @@ int rb_step_cwd(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 	if (rb_getcwd(now, sizeof(now)) < 0)
 		return rb_fail_sys(err, errno, "look at the working directory %s", cwd);
 	if (now[0] != '/')
-		return rb_fail(err, RB_ERR_CONFIG, "the working directory %s lies outside the root file system", cwd);
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "the working directory %s lies outside the root file system", cwd);
 	return 0;
 }
 
@@ -65,9 +66,11 @@ static int fail_program(const char *name, int r, struct rb_err *err)
 
 	switch (-r) {
 	case ENOENT:
-		return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": stat %s: no such file or directory", name, name);
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "exec: \"%s\": stat %s: no such file or directory", name, name);
 	case ENOTDIR:
-		return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": stat %s: not a directory", name, name);
+		return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": stat %s: not a directory", name,
+			       name);
 	case EACCES:
 	case EPERM:
 		why = "permission denied";
@@ -110,7 +113,8 @@ static int find(struct rb_run *run, const struct rb_process *process, struct rb_
 			return 0;
 		}
 	}
-	return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": executable file not found in $PATH", name);
+	return rb_fail(err, RB_ERR_CONFIG, "exec: \"%s\": executable file not found in $PATH",
+		       name);
 }
 
 /* The container's passwd is hostile: no FIFO may hold us, no endless file may feed us. */
@@ -121,7 +125,8 @@ static char *home_of(struct rb_run *run, uint32_t uid)
 	struct stat st;
 
 	if (rb_root_open(run->root_fd, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0 &&
-	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && rb_read_fd(fd, PASSWD_MAX, &text, NULL) == 0)
+	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    rb_read_fd(fd, PASSWD_MAX, &text, NULL) == 0)
 		home = rb_passwd_home(text, uid);
 	return home ? rb_take_ptr(home) : rb_xstrdup("/");
 }
@@ -151,7 +156,9 @@ static void make_env(struct rb_run *run, const struct rb_process *process)
 /* Without close_range(2): each descriptor that there is, as a procfs of our own lists them. */
 static int mark_each(struct rb_run *run, unsigned from, struct rb_err *err)
 {
-	int dir = rb_procfs_get(run) < 0 ? -1 : openat(run->proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir = rb_procfs_get(run) < 0
+			  ? -1
+			  : openat(run->proc_fd, "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = dir < 0 ? NULL : fdopendir(dir);
 	struct dirent *entry;
 
@@ -165,14 +172,15 @@ static int mark_each(struct rb_run *run, unsigned from, struct rb_err *err)
 		uint32_t fd;
 
 		if (rb_parse_u32(entry->d_name, &fd) == 0 && fd >= from)
-			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* the list's own is closed below */
+			(void)fcntl((int)fd, F_SETFD,
+				    FD_CLOEXEC); /* the list's own is closed below */
 	}
 	(void)closedir(list);
 	return 0;
 }
 
-/* Nothing but stdio and what the caller passes on crosses the execve. Marked, not closed: our own are needed
- * to report a failure. */
+/* Nothing but stdio and what the caller passes on crosses the execve. Marked, not closed: our
+ * own are needed to report a failure. */
 static int mark_descriptors(struct rb_run *run, struct rb_err *err)
 {
 	unsigned from = 3 + run->preserve_fds;
@@ -188,7 +196,8 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int sig = 1; sig <= SIGRTMAX; sig++)
-		(void)sigaction(sig, &dfl, NULL); /* KILL, STOP and the C library's own cannot be set */
+		(void)sigaction(sig, &dfl,
+				NULL); /* KILL, STOP and the C library's own cannot be set */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -212,8 +221,10 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	if (r < 0)
 		return r;
 	reset_signals();
-	/* the change of ids has cleared it (prctl(2)); until the gate the runtime's death is ours too */
-	if (prctl(PR_SET_PDEATHSIG, run->die_with_parent || run->gate >= 0 ? SIGKILL : 0, 0, 0, 0) < 0)
+	/* the change of ids has cleared it (prctl(2)); until the gate the runtime's death is
+	 * ours too */
+	if (prctl(PR_SET_PDEATHSIG, run->die_with_parent || run->gate >= 0 ? SIGKILL : 0, 0, 0, 0) <
+	    0)
 		return rb_fail_sys(err, errno, "set the parent-death signal");
 	return 0;
 }
@@ -227,8 +238,10 @@ int rb_step_exec(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	(void)execve(run->program_path, process->args.v, rb_child_of(run)->env);
 	r = -errno;
 	if (r == -ENOENT) {
-		(void)rb_fail(err, RB_ERR_CONFIG, "exec %s: no such file or directory", run->program_path);
-		return rb_err_hint(err, "its interpreter or dynamic loader is not in the root file system");
+		(void)rb_fail(err, RB_ERR_CONFIG, "exec %s: no such file or directory",
+			      run->program_path);
+		return rb_err_hint(
+			err, "its interpreter or dynamic loader is not in the root file system");
 	}
 	if (r == -EACCES || r == -EPERM || r == -ENOEXEC)
 		return fail_program(process->args.v[0], r, err);

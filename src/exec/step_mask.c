@@ -1,8 +1,9 @@
 /* step_mask.c - paths that the container may not write, and paths that it may not read
  *
- * What is put over a path is ours: a bind of the host's null device for a file, one empty read-only tmpfs
- * for all directories. Links on the way are resolved inside the root; a path that ends in a link is refused,
- * for what it leads to can be changed from inside (THREATS CVE-2025-31133). A missing path is nothing to hide.
+ * What is put over a path is ours: a bind of the host's null device for a file, one empty read-only
+ * tmpfs for all directories. Links on the way are resolved inside the root; a path that ends in a
+ * link is refused, for what it leads to can be changed from inside (THREATS CVE-2025-31133). A
+ * missing path is nothing to hide.
  * Source: config-linux.md "Masked Paths", "Readonly Paths".
  */
 #include <errno.h>
@@ -15,7 +16,8 @@
 #include "exec/steps_priv.h"
 
 /* Return: 1 and a descriptor, 0 when there is nothing, or a reporting failure */
-static int open_path(struct rb_run *run, const char *path, int *ret_fd, struct stat *st, struct rb_err *err)
+static int open_path(struct rb_run *run, const char *path, int *ret_fd, struct stat *st,
+		     struct rb_err *err)
 {
 	rb_autofd fd = -1;
 	int r = rb_root_open(run->root_fd, path, O_PATH | O_NOFOLLOW, &fd);
@@ -38,7 +40,7 @@ int rb_step_readonly(struct rb_run *run, const struct rb_step *step, struct rb_e
 	const char *path = step->u.text.text;
 	struct rb_mount_change change = { .rset = MOUNT_ATTR_RDONLY };
 	rb_autofd target = -1, tree = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r = open_path(run, path, &target, &st, err);
 
 	if (r <= 0)
@@ -48,15 +50,15 @@ int rb_step_readonly(struct rb_run *run, const struct rb_step *step, struct rb_e
 		r = rb_mount_attach(run, tree, target, &change);
 	if (r == -EOPNOTSUPP) {
 		/* before Linux 5.12: what is mounted further below keeps its own flags */
-		change = (struct rb_mount_change){ .set = MOUNT_ATTR_RDONLY };
+		change = (struct rb_mount_change) { .set = MOUNT_ATTR_RDONLY };
 		r = rb_mount_change(run, tree, &change);
 	}
 	return r < 0 ? rb_fail_sys(err, -r, "make %s read-only", path) : 0;
 }
 
 /*
- * Attach a mount on @target. open_tree(2) clones only what is attached in our namespace, so the first one is
- * kept in *@model and is what the next ones are cloned from.
+ * Attach a mount on @target. open_tree(2) clones only what is attached in our namespace, so the
+ * first one is kept in *@model and is what the next ones are cloned from.
  */
 static int attach_copy(struct rb_run *run, int *model, int target)
 {
@@ -71,8 +73,11 @@ static int mask_dir(struct rb_run *run, int target)
 	char size[] = "size=0k", mode[] = "mode=755", *words[] = { size, mode };
 	const struct rb_strv data = { .v = words, .n = 2 };
 	const struct rb_fs fs = {
-		.type = "tmpfs", .source = "tmpfs", .data = &data,
-		.attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+		.type = "tmpfs",
+		.source = "tmpfs",
+		.data = &data,
+		.attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			MOUNT_ATTR_NOEXEC,
 	};
 	struct rb_child *child = rb_child_of(run);
 	char why[160];
@@ -96,13 +101,14 @@ int rb_step_mask(struct rb_run *run, const struct rb_step *step, struct rb_err *
 {
 	const char *path = step->u.text.text;
 	rb_autofd target = -1;
-	struct stat st;
+	struct stat st = { 0 };
 	int r = open_path(run, path, &target, &st, err);
 
 	if (r <= 0)
 		return r;
 	r = S_ISDIR(st.st_mode) ? mask_dir(run, target) : mask_file(run, target);
 	if (r == -ENXIO)
-		return rb_fail(err, RB_ERR_SYS, "mask %s: /dev/null of the host is not the null device", path);
+		return rb_fail(err, RB_ERR_SYS,
+			       "mask %s: /dev/null of the host is not the null device", path);
 	return r < 0 ? rb_fail_sys(err, -r, "mask %s", path) : 0;
 }

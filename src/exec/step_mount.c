@@ -1,8 +1,11 @@
-/* step_mount.c - one entry of "mounts": get the mount detached, give it its flags, attach it by descriptor
+/* step_mount.c - one entry of "mounts": get the mount detached, give it its flags, attach it by
+ * descriptor
  *
- * The source is a clone of a host tree (bind) or a new file system; the target is resolved once, below the
- * root. mount(2) is used only for what fsconfig(2) does not take: values over 255 bytes, old options.
- * Source: config.md "Mounts"; THREATS CVE-2021-30465 (one resolution), CVE-2019-19921 (/proc, /sys).
+ * The source is a clone of a host tree (bind) or a new file system; the target is resolved once,
+ * below the root. mount(2) is used only for what fsconfig(2) does not take: values over 255 bytes,
+ * old options.
+ * Source: config.md "Mounts"; THREATS CVE-2021-30465 (one resolution), CVE-2019-19921 (/proc,
+ * /sys).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +31,9 @@ static int *slot_of(const struct rb_run *run, const struct rb_step *step)
 {
 	size_t i = step->u.mount.index;
 
-	return run->sources && i < run->plan->spec->n_mounts && run->sources[i] >= 0 ? &run->sources[i] : NULL;
+	return run->sources && i < run->plan->spec->n_mounts && run->sources[i] >= 0
+		       ? &run->sources[i]
+		       : NULL;
 }
 
 static const char *source_of(const struct rb_step *step)
@@ -39,19 +44,24 @@ static const char *source_of(const struct rb_step *step)
 }
 
 /* What a refusal of one file system means, where the errno alone misleads. */
-static const struct { const char *type; int errnum; const char *hint; } fs_hints[] = {
+static const struct {
+	const char *type;
+	int errnum;
+	const char *hint;
+} fs_hints[] = {
 	{ "devpts", EINVAL, "the gid= of its options has to be mapped in the user namespace" },
-	{ "mqueue", EPERM,  "it needs an ipc namespace that belongs to the user namespace" },
-	{ "proc",   EPERM,  "it needs a pid namespace that belongs to the user namespace" },
-	{ "sysfs",  EPERM,  "it needs a network namespace that belongs to the user namespace; or bind /sys" },
+	{ "mqueue", EPERM, "it needs an ipc namespace that belongs to the user namespace" },
+	{ "proc", EPERM, "it needs a pid namespace that belongs to the user namespace" },
+	{ "sysfs", EPERM,
+	  "it needs a network namespace that belongs to the user namespace; or bind /sys" },
 };
 
 static int fail(struct rb_err *err, const struct rb_step *step, int r, const char *why)
 {
 	const struct rb_mount *m = step->u.mount.m;
 
-	r = rb_fail_sys(err, -r, "mount %s on %s%s%s", source_of(step), m->dest, why && *why ? ": " : "",
-			why ? why : "");
+	r = rb_fail_sys(err, -r, "mount %s on %s%s%s", source_of(step), m->dest,
+			why && *why ? ": " : "", why ? why : "");
 	for (size_t i = 0; i < sizeof(fs_hints) / sizeof(fs_hints[0]); i++)
 		if (rb_streq(m->type, fs_hints[i].type) && -r == fs_hints[i].errnum)
 			return rb_err_hint(err, fs_hints[i].hint);
@@ -60,11 +70,21 @@ static int fail(struct rb_err *err, const struct rb_step *step, int r, const cha
 
 /* --- target --- */
 
-/* Single files that lxcfs and the like put over procfs; anything else there would fake or hide it. */
+/* Single files that lxcfs and the like put over procfs; anything else there would fake or hide
+ * it. */
 static const char *const proc_files[] = {
-	"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev",
-	"/proc/slabinfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/sys/crypto/fips_enabled",
-	"/proc/sys/kernel/ns_last_pid", NULL,
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/loadavg",
+	"/proc/meminfo",
+	"/proc/net/dev",
+	"/proc/slabinfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/sys/crypto/fips_enabled",
+	"/proc/sys/kernel/ns_last_pid",
+	NULL,
 };
 
 static int check_in_proc(const struct rb_step *step, int target, struct rb_err *err)
@@ -76,7 +96,8 @@ static int check_in_proc(const struct rb_step *step, int target, struct rb_err *
 	for (size_t i = 0; is_bind(step->u.mount.m) && proc_files[i]; i++)
 		if (rb_streq(dest, proc_files[i]))
 			return 0;
-	return rb_fail(err, RB_ERR_CONFIG, "mount on %s: nothing may be mounted inside /proc", dest);
+	return rb_fail(err, RB_ERR_CONFIG, "mount on %s: nothing may be mounted inside /proc",
+		       dest);
 }
 
 /* /proc and /sys of the image must be directories: a link there would put procfs somewhere else. */
@@ -92,11 +113,13 @@ static int plain_dir(struct rb_run *run, const char *dest, int *ret_fd, struct r
 			r = rb_root_open_strict(run->root_fd, dest, O_PATH | O_DIRECTORY, ret_fd);
 	}
 	if (r == -ELOOP || r == -ENOTDIR)
-		return rb_fail(err, RB_ERR_CONFIG, "%s of the root file system is not a plain directory", dest);
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "%s of the root file system is not a plain directory", dest);
 	return r < 0 ? rb_fail_sys(err, -r, "open the mount point %s", dest) : 0;
 }
 
-int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, int *ret_fd, struct rb_err *err)
+int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, int *ret_fd,
+		    struct rb_err *err)
 {
 	const struct rb_mount *m = step->u.mount.m;
 	rb_autofd fd = -1;
@@ -120,8 +143,8 @@ int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, in
 
 /* --- what is mounted --- */
 
-/* The part of a path below the root file system's own place, or NULL: what was mounted there before is only
- * to be seen by way of the new tree. */
+/* The part of a path below the root file system's own place, or NULL: what was mounted there
+ * before is only to be seen by way of the new tree. */
 static const char *inside_rootfs(const struct rb_run *run, const char *source)
 {
 	const char *root = run->plan->spec->root_path;
@@ -140,7 +163,8 @@ static const char *inside_rootfs(const struct rb_run *run, const char *source)
 	return strncmp(source, path, len) == 0 && source[len] == '/' ? source + len : NULL;
 }
 
-static int clone_source(struct rb_run *run, const struct rb_step *step, int *ret_fd, struct rb_err *err)
+static int clone_source(struct rb_run *run, const struct rb_step *step, int *ret_fd,
+			struct rb_err *err)
 {
 	const struct rb_mount_opts *o = &step->u.mount.m->opts;
 	const char *source = source_of(step), *inside = inside_rootfs(run, source);
@@ -148,7 +172,8 @@ static int clone_source(struct rb_run *run, const struct rb_step *step, int *ret
 	int r;
 
 	if (inside && run->root_fd >= 0) {
-		r = rb_root_open(run->root_fd, inside, O_PATH | (o->src_nofollow ? O_NOFOLLOW : 0), &at);
+		r = rb_root_open(run->root_fd, inside, O_PATH | (o->src_nofollow ? O_NOFOLLOW : 0),
+				 &at);
 		if (r == 0)
 			r = rb_mount_clone(at, "", o->bind_rec, false, ret_fd);
 	} else {
@@ -157,10 +182,12 @@ static int clone_source(struct rb_run *run, const struct rb_step *step, int *ret
 	return r < 0 ? fail(err, step, r, NULL) : 0;
 }
 
-/* File systems of the kernel share one superblock among many mounts: read-only is a matter of the mount. */
+/* File systems of the kernel share one superblock among many mounts: read-only is a matter of
+ * the mount. */
 static bool is_kernel_fs(const char *type)
 {
-	static const char *const types[] = { "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", NULL };
+	static const char *const types[] = { "proc",   "sysfs",	 "cgroup", "cgroup2",
+					     "mqueue", "devpts", NULL };
 
 	for (size_t i = 0; types[i]; i++)
 		if (rb_streq(type, types[i]))
@@ -172,8 +199,12 @@ static struct rb_fs fs_of(const struct rb_step *step)
 {
 	const struct rb_mount *m = step->u.mount.m;
 	struct rb_fs fs = {
-		.type = m->type, .source = source_of(step), .data = &m->opts.data, .label = step->u.mount.label,
-		.sb = m->opts.sb_set, .attr = m->opts.attr_set | m->opts.rattr_set,
+		.type = m->type,
+		.source = source_of(step),
+		.data = &m->opts.data,
+		.label = step->u.mount.label,
+		.sb = m->opts.sb_set,
+		.attr = m->opts.attr_set | m->opts.rattr_set,
 	};
 
 	if (is_kernel_fs(m->type) || m->opts.tmpcopyup)
@@ -183,14 +214,22 @@ static struct rb_fs fs_of(const struct rb_step *step)
 	return fs;
 }
 
-/* mount(2) with everything in one call; the only way for long values and for options of old file systems. */
+/* mount(2) with everything in one call; the only way for long values and for options of old file
+ * systems. */
 static int old_mount(struct rb_run *run, const struct rb_step *step, int target)
 {
-	static const struct { uint64_t attr; unsigned long ms; } flags_of[] = {
-		{ MOUNT_ATTR_RDONLY, MS_RDONLY }, { MOUNT_ATTR_NOSUID, MS_NOSUID },
-		{ MOUNT_ATTR_NODEV, MS_NODEV }, { MOUNT_ATTR_NOEXEC, MS_NOEXEC },
-		{ MOUNT_ATTR_NOATIME, MS_NOATIME }, { MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
-		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME }, { MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
+	static const struct {
+		uint64_t attr;
+		unsigned long ms;
+	} flags_of[] = {
+		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
+		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
+		{ MOUNT_ATTR_NODEV, MS_NODEV },
+		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
+		{ MOUNT_ATTR_NOATIME, MS_NOATIME },
+		{ MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
+		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
+		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
 	};
 	struct rb_fs fs = fs_of(step);
 	unsigned long flags = fs.sb;
@@ -206,14 +245,15 @@ static int old_mount(struct rb_run *run, const struct rb_step *step, int target)
 	return rb_mount_by_path(run, target, fs.source, fs.type, flags, data.data);
 }
 
-/* After mount(2): the mount that now covers the target. It is the target's own path that is looked up, so
- * what is found has to be the root of another mount than the target's. */
+/* After mount(2): the mount that now covers the target. It is the target's own path that is
+ * looked up, so what is found has to be the root of another mount than the target's. */
 static int covering_mount(struct rb_run *run, const struct rb_step *step, int target, int *ret_fd)
 {
 	const struct rb_mount *m = step->u.mount.m;
 	rb_autofd fd = -1;
 	struct statx below, top;
-	int r = rb_root_open(run->root_fd, m->dest, O_PATH | (m->opts.dest_nofollow ? O_NOFOLLOW : 0), &fd);
+	int r = rb_root_open(run->root_fd, m->dest,
+			     O_PATH | (m->opts.dest_nofollow ? O_NOFOLLOW : 0), &fd);
 
 	if (r < 0)
 		return r;
@@ -228,17 +268,22 @@ static int covering_mount(struct rb_run *run, const struct rb_step *step, int ta
 
 /* --- flags --- */
 
-struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_step *step, bool from_host)
+struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_step *step,
+					  bool from_host)
 {
 	const struct rb_mount_opts *o = &step->u.mount.m->opts;
 	unsigned long root = run->plan->spec->linux_.rootfs_propagation;
 	struct rb_mount_change c = {
-		.set = o->attr_set, .clr = o->attr_clr, .rset = o->rattr_set, .rclr = o->rattr_clr,
-		.propagation = o->propagation, .n_propagation = o->n_propagation,
+		.set = o->attr_set,
+		.clr = o->attr_clr,
+		.rset = o->rattr_set,
+		.rclr = o->rattr_clr,
+		.propagation = o->propagation,
+		.n_propagation = o->n_propagation,
 	};
 
-	/* A tree cloned on the host side is a peer of the host's; what the propagation row does to the
-	 * child's copy of "/" has to be done to it too. */
+	/* A tree cloned on the host side is a peer of the host's; what the propagation row does
+	 * to the child's copy of "/" has to be done to it too. */
 	if (root == 0 && o->n_propagation == 0)
 		c.early = MS_PRIVATE | MS_REC;
 	else if (from_host && !(root & MS_SHARED))
@@ -248,7 +293,8 @@ struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_st
 
 /* --- special forms --- */
 
-static int recreate_link(struct rb_run *run, const struct rb_step *step, int link_fd, struct rb_err *err)
+static int recreate_link(struct rb_run *run, const struct rb_step *step, int link_fd,
+			 struct rb_err *err)
 {
 	const char *dest = step->u.mount.m->dest, *base;
 	char target[PATH_MAX], have[PATH_MAX];
@@ -300,7 +346,8 @@ static int remount(struct rb_run *run, const struct rb_step *step, struct rb_err
 	int r = rb_root_open(run->root_fd, m->dest, O_PATH, &fd);
 
 	c.early = 0;
-	if (r == 0 && !is_bind(m) && (fs.data->n || ((fs.sb | m->opts.sb_clr) & ~(unsigned long)MS_RDONLY)))
+	if (r == 0 && !is_bind(m) &&
+	    (fs.data->n || ((fs.sb | m->opts.sb_clr) & ~(unsigned long)MS_RDONLY)))
 		r = rb_fs_reconfigure(fd, &fs, m->opts.sb_clr, why);
 	if (r == 0)
 		r = rb_mount_change(run, fd, &c);
@@ -314,7 +361,8 @@ static bool is_mismatch(int tree, int target)
 {
 	struct stat a, b;
 
-	return fstat(tree, &a) == 0 && fstat(target, &b) == 0 && S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
+	return fstat(tree, &a) == 0 && fstat(target, &b) == 0 &&
+	       S_ISDIR(a.st_mode) != S_ISDIR(b.st_mode);
 }
 
 /* Attach *@tree. A mount on "/" becomes the root that later steps work in. */
@@ -339,15 +387,17 @@ static int attach(struct rb_run *run, const struct rb_step *step, int *tree, int
 }
 
 /*
- * The way of mount(2), @first being why fsconfig(2) would not do: what it refuses too is reported in
- * fsconfig(2)'s words. The mount is attached at once, so that what works on a detached one is not to be had.
+ * The way of mount(2), @first being why fsconfig(2) would not do: what it refuses too is reported
+ * in fsconfig(2)'s words. The mount is attached at once, so that what works on a detached one is
+ * not to be had.
  */
-static int mount_old(struct rb_run *run, const struct rb_step *step, int target, int first, const char *why,
-		     struct rb_err *err)
+static int mount_old(struct rb_run *run, const struct rb_step *step, int target, int first,
+		     const char *why, struct rb_err *err)
 {
 	const struct rb_mount *m = step->u.mount.m;
 	const struct rb_mount_change c = {
-		.propagation = m->opts.propagation, .n_propagation = m->opts.n_propagation,
+		.propagation = m->opts.propagation,
+		.n_propagation = m->opts.n_propagation,
 	};
 	rb_autofd tree = -1;
 	int r;
@@ -370,7 +420,8 @@ static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_er
 	const struct rb_mount_opts *o = &step->u.mount.m->opts;
 	struct rb_fs fs = fs_of(step);
 	/* fsmount(2) sets the flags and makes a private mount; left is what has to come later */
-	struct rb_mount_change c = { .propagation = o->propagation, .n_propagation = o->n_propagation };
+	struct rb_mount_change c = { .propagation = o->propagation,
+				     .n_propagation = o->n_propagation };
 	rb_autofd target = -1, tree = -1;
 	char why[160] = "";
 	int r = rb_mount_target(run, step, true, &target, err);
@@ -388,7 +439,8 @@ static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (o->tmpcopyup) {
 		r = rb_copy_up(target, tree);
 		if (r < 0)
-			return rb_fail_sys(err, -r, "copy %s into the tmpfs", step->u.mount.m->dest);
+			return rb_fail_sys(err, -r, "copy %s into the tmpfs",
+					   step->u.mount.m->dest);
 		c.set = (o->attr_set | o->rattr_set) & MOUNT_ATTR_RDONLY;
 	}
 	return attach(run, step, &tree, target, &c, err);
@@ -414,7 +466,8 @@ static int mount_tree(struct rb_run *run, const struct rb_step *step, struct rb_
 	if (fstat(tree, &st) < 0)
 		return fail(err, step, -errno, NULL);
 	if (rb_streq(step->u.mount.m->dest, "/proc") && !rb_mount_is(tree, PROC_SUPER_MAGIC))
-		return rb_fail(err, RB_ERR_CONFIG, "mount %s on /proc: only procfs may be mounted there",
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "mount %s on /proc: only procfs may be mounted there",
 			       source_of(step));
 	r = rb_mount_target(run, step, S_ISDIR(st.st_mode), &target, err);
 	return r < 0 ? r : attach(run, step, &tree, target, &c, err);
@@ -441,14 +494,17 @@ int rb_step_mount(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	if (is_bind(m) || slot_of(run, step))
 		return mount_tree(run, step, err);
 	if (!m->type)
-		return rb_fail(err, RB_ERR_CONFIG, "mount on %s: neither a type nor \"bind\"", m->dest);
+		return rb_fail(err, RB_ERR_CONFIG, "mount on %s: neither a type nor \"bind\"",
+			       m->dest);
 	if (rb_streq(m->dest, "/proc") && !rb_streq(m->type, "proc"))
-		return rb_fail(err, RB_ERR_CONFIG, "mount %s on /proc: only procfs may be mounted there", m->type);
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "mount %s on /proc: only procfs may be mounted there", m->type);
 	return mount_fs(run, step, err);
 }
 
 /* Leaves *ret_fd at -1 where only the child can see the source. */
-static int open_source(struct rb_run *run, const struct rb_step *step, int *ret_fd, struct rb_err *err)
+static int open_source(struct rb_run *run, const struct rb_step *step, int *ret_fd,
+		       struct rb_err *err)
 {
 	const struct rb_mount *m = step->u.mount.m;
 	rb_autofd tree = -1;
@@ -482,9 +538,9 @@ static int open_source(struct rb_run *run, const struct rb_step *step, int *ret_
 /**
  * rb_step_open_source() - on the host side: what a mount is going to show, detached, into its slot
  *
- * Opened before the user namespace is entered, for there the path may be out of reach, and an id-mapped
- * mount needs the rights of the host (mount_setattr(2) MOUNT_ATTR_IDMAP). Without CAP_SYS_ADMIN here nothing
- * can be cloned; the child will do it.
+ * Opened before the user namespace is entered, for there the path may be out of reach, and an
+ * id-mapped mount needs the rights of the host (mount_setattr(2) MOUNT_ATTR_IDMAP). Without
+ * CAP_SYS_ADMIN here nothing can be cloned; the child will do it.
  */
 int rb_step_open_source(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {

@@ -1,6 +1,7 @@
 /* step_ns.c - what the child does to the namespaces it is in: ids, cgroup, time, loopback, names
  *
- * Source: user_namespaces(7), cgroup_namespaces(7), time_namespaces(7), netdevice(7), uts_namespaces(7).
+ * Source: user_namespaces(7), cgroup_namespaces(7), time_namespaces(7), netdevice(7),
+ * uts_namespaces(7).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,8 +49,9 @@ int rb_step_cgroup_ns(struct rb_run *run, const struct rb_step *step, struct rb_
 	return 0;
 }
 
-/* Files in /proc/self belong to the host's root while the process is non-dumpable (proc(5)), which root of a
- * new user namespace is not. For the moment of one open it is dumpable, if nobody else can be there yet. */
+/* Files in /proc/self belong to the host's root while the process is non-dumpable (proc(5)),
+ * which root of a new user namespace is not. For the moment of one open it is dumpable, if
+ * nobody else can be there yet. */
 static int open_offsets(const struct rb_run *run)
 {
 	int fd = openat(run->proc_fd, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
@@ -78,7 +80,8 @@ static int write_offset(int fd, const char *clock, const struct rb_time_offset *
 	return rb_write_all(fd, line, strlen(line));
 }
 
-/** rb_step_time_offsets() - a time namespace: made, given its offsets, entered (time_namespaces(7)) */
+/** rb_step_time_offsets() - a time namespace: made, given its offsets, entered
+ * (time_namespaces(7)) */
 int rb_step_time_offsets(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	rb_autofd fd = -1, ns = -1;
@@ -106,7 +109,8 @@ int rb_step_time_offsets(struct rb_run *run, const struct rb_step *step, struct 
 /** rb_step_loopback() - a new network namespace has "lo", and it is down */
 int rb_step_loopback(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	rb_autofd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* netdevice(7): any socket will do */
+	rb_autofd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC,
+				0); /* netdevice(7): any socket will do */
 	struct ifreq req = { .ifr_name = "lo" };
 
 	(void)run;

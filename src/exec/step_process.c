@@ -1,6 +1,7 @@
 /* step_process.c - what the process that becomes the program gets before its ids: keyring to label
  *
- * Source: config.md "Process", config-linux.md "Personality", "Memory policy"; the manual pages named below.
+ * Source: config.md "Process", config-linux.md "Personality", "Memory policy"; the manual pages
+ * named below.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,8 @@
 static void let_user_search(long key)
 {
 	char text[256], *perm = text;
-	long n = rb_keyctl(KEYCTL_DESCRIBE, (unsigned long)key, (unsigned long)text, sizeof(text) - 1);
+	long n = rb_keyctl(KEYCTL_DESCRIBE, (unsigned long)key, (unsigned long)text,
+			   sizeof(text) - 1);
 
 	if (n <= 0)
 		return;
@@ -42,10 +44,12 @@ static void let_user_search(long key)
 	}
 	if (perm)
 		/* without it, only processes that already hold the keyring can use it: no harm */
-		(void)rb_keyctl(KEYCTL_SETPERM, (unsigned long)key, strtoul(perm, NULL, 16) | KEY_USR_SEARCH, 0);
+		(void)rb_keyctl(KEYCTL_SETPERM, (unsigned long)key,
+				strtoul(perm, NULL, 16) | KEY_USR_SEARCH, 0);
 }
 
-/** rb_step_keyring() - a session keyring of the container's own, instead of the caller's (keyrings(7)) */
+/** rb_step_keyring() - a session keyring of the container's own, instead of the caller's
+ * (keyrings(7)) */
 int rb_step_keyring(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const char *name = step->u.text.text;
@@ -60,14 +64,15 @@ int rb_step_keyring(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (errnum == ENOSYS)
 		return 0; /* a kernel without keys has none to share */
 	if (errnum == EPERM || errnum == EACCES) {
-		/* a filter around us forbids the call; then nobody in here can use the caller's keyring either */
+		/* a filter around us forbids the call; then nobody in here can use the caller's
+		 * keyring either */
 		rb_log_warn("no session keyring for the container: keyctl(2) is not permitted");
 		return 0;
 	}
 	(void)rb_fail_sys(err, errnum, "join the session keyring %s", name);
-	return rb_err_hint(err, errnum == EDQUOT
-		? "raise kernel.keys.maxkeys or kernel.keys.maxbytes, or use --no-new-keyring"
-		: "--no-new-keyring keeps the caller's");
+	return rb_err_hint(err, errnum == EDQUOT ? "raise kernel.keys.maxkeys or "
+						   "kernel.keys.maxbytes, or use --no-new-keyring"
+						 : "--no-new-keyring keeps the caller's");
 }
 
 /** rb_step_scheduler() - sched_setattr(2) */
@@ -75,8 +80,13 @@ int rb_step_scheduler(struct rb_run *run, const struct rb_step *step, struct rb_
 {
 	const struct rb_scheduler *s = &step->u.process.process->scheduler;
 	const struct rb_sched_attr attr = {
-		.size = sizeof(attr), .policy = (uint32_t)s->policy, .flags = s->flags, .nice = s->nice,
-		.priority = (uint32_t)s->priority, .runtime = s->runtime, .deadline = s->deadline,
+		.size = sizeof(attr),
+		.policy = (uint32_t)s->policy,
+		.flags = s->flags,
+		.nice = s->nice,
+		.priority = (uint32_t)s->priority,
+		.runtime = s->runtime,
+		.deadline = s->deadline,
 		.period = s->period,
 	};
 
@@ -84,7 +94,8 @@ int rb_step_scheduler(struct rb_run *run, const struct rb_step *step, struct rb_
 	if (rb_sched_setattr(0, &attr) < 0) {
 		int r = rb_fail_sys(err, errno, "set the scheduler");
 
-		return r == -EPERM ? rb_err_hint(err, "it needs CAP_SYS_NICE, or RLIMIT_RTPRIO") : r;
+		return r == -EPERM ? rb_err_hint(err, "it needs CAP_SYS_NICE, or RLIMIT_RTPRIO")
+				   : r;
 	}
 	return 0;
 }
@@ -101,7 +112,7 @@ int rb_step_io_priority(struct rb_run *run, const struct rb_step *step, struct r
 }
 
 /* More CPUs, and nodes, than any kernel is built for (NR_CPUS, MAX_NUMNODES) */
-#define MAX_CPUS 8192
+#define MAX_CPUS  8192
 #define MAX_NODES 1024
 #define LONG_BITS (8 * sizeof(unsigned long))
 
@@ -160,8 +171,8 @@ int rb_step_rlimits(struct rb_run *run, const struct rb_step *step, struct rb_er
 			char at[48];
 
 			(void)snprintf(at, sizeof(at), "process.rlimits[%zu]", i);
-			(void)rb_fail_sys(err, errnum, "set %s to %" PRIu64 ":%" PRIu64, name ? name : "limit",
-					  l->soft, l->hard);
+			(void)rb_fail_sys(err, errnum, "set %s to %" PRIu64 ":%" PRIu64,
+					  name ? name : "limit", l->soft, l->hard);
 			rb_err_at(err, at);
 			return -errnum;
 		}
@@ -202,7 +213,8 @@ static int open_label(struct rb_run *run, const char *const *files, const char *
 int rb_step_label(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	/* before Linux 5.8 AppArmor has no directory of its own */
-	static const char *const apparmor[] = { "thread-self/attr/apparmor/exec", "thread-self/attr/exec", NULL };
+	static const char *const apparmor[] = { "thread-self/attr/apparmor/exec",
+						"thread-self/attr/exec", NULL };
 	static const char *const selinux[] = { "thread-self/attr/exec", NULL };
 	bool is_apparmor = rb_streq(step->u.label.lsm, "apparmor");
 	rb_autobuf text = { 0 };
@@ -214,7 +226,8 @@ int rb_step_label(struct rb_run *run, const struct rb_step *step, struct rb_err 
 		return rb_fail_sys(err, -fd, "open `/proc/%s`", file);
 	rb_buf_printf(&text, "%s%s", is_apparmor ? "exec " : "", step->u.label.label);
 	if (write(fd, text.data, text.len) < 0)
-		return rb_fail_sys(err, errno, "write `/proc/%s`: label %s", file, step->u.label.label);
+		return rb_fail_sys(err, errno, "write `/proc/%s`: label %s", file,
+				   step->u.label.label);
 	return 0;
 }
 

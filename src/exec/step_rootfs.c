@@ -1,8 +1,8 @@
 /* step_rootfs.c - the root: its tree, where it is attached, how it becomes "/"
  *
- * The tree is attached on top of "/". Absolute paths still start at the old root below it (a process' root
- * directory is a place, not the topmost mount there), so that the host's file system stays in reach for
- * the mounts; pivot_root(2) then exchanges the two and the old one is detached.
+ * The tree is attached on top of "/". Absolute paths still start at the old root below it (a
+ * process' root directory is a place, not the topmost mount there), so that the host's file system
+ * stays in reach for the mounts; pivot_root(2) then exchanges the two and the old one is detached.
  * Source: pivot_root(2) "pivot_root(".", ".")", mount_namespaces(7), config-linux.md "Rootfs Mount
  * Propagation".
  */
@@ -28,7 +28,7 @@ struct rb_child *rb_child_of(struct rb_run *run)
 
 	if (!child) {
 		child = rb_xmalloc(sizeof(*child));
-		*child = (struct rb_child){ .null_fd = -1, .mask_tree = -1, .tty = -1 };
+		*child = (struct rb_child) { .null_fd = -1, .mask_tree = -1, .tty = -1 };
 		run->child = child;
 	}
 	return child;
@@ -48,7 +48,8 @@ static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *er
 	if (fstat(tree, &st) < 0)
 		return rb_fail_sys(err, errno, "look at the root file system %s", path);
 	if (!S_ISDIR(st.st_mode))
-		return rb_fail(err, RB_ERR_CONFIG, "the root file system %s is not a directory", path);
+		return rb_fail(err, RB_ERR_CONFIG, "the root file system %s is not a directory",
+			       path);
 	*ret_fd = rb_take_fd(&tree);
 	return 0;
 }
@@ -56,7 +57,8 @@ static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *er
 /**
  * rb_step_open_root() - on the host side: a detached copy of the root's tree, into run->root_tree
  *
- * Without CAP_SYS_ADMIN here nothing can be cloned; the child, root of its own namespace, will do it.
+ * Without CAP_SYS_ADMIN here nothing can be cloned; the child, root of its own namespace, will do
+ * it.
  */
 int rb_step_open_root(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
@@ -70,7 +72,8 @@ int rb_step_open_root(struct rb_run *run, const struct rb_step *step, struct rb_
 	return r;
 }
 
-/** rb_step_propagation() - of every mount the child has inherited, so that nothing it mounts is seen outside */
+/** rb_step_propagation() - of every mount the child has inherited, so that nothing it mounts is
+ * seen outside */
 int rb_step_propagation(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	(void)run;
@@ -79,8 +82,9 @@ int rb_step_propagation(struct rb_run *run, const struct rb_step *step, struct r
 	return 0;
 }
 
-/* The host's null device, before anything of the image can stand in for it (THREATS CVE-2025-31133). What
- * is not the null device is not kept: the mask step then says that there is none. */
+/* The host's null device, before anything of the image can stand in for it (THREATS
+ * CVE-2025-31133). What is not the null device is not kept: the mask step then says that there
+ * is none. */
 static void keep_null(struct rb_run *run)
 {
 	struct rb_child *child = rb_child_of(run);
@@ -91,8 +95,9 @@ static void keep_null(struct rb_run *run)
 		child->null_fd = rb_take_fd(&fd);
 }
 
-/* pivot_root(2) wants neither the new root nor its parent shared, and a mount attached on a shared one would
- * be attached on the host too. Only "/" itself: below it, volumes may stay shared with the host. */
+/* pivot_root(2) wants neither the new root nor its parent shared, and a mount attached on a
+ * shared one would be attached on the host too. Only "/" itself: below it, volumes may stay
+ * shared with the host. */
 static int unshare_slash(struct rb_err *err)
 {
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
@@ -103,8 +108,9 @@ static int unshare_slash(struct rb_err *err)
 /**
  * rb_step_rootfs() - attach the root's tree on "/", into run->root_fd
  *
- * A tree cloned on the host side is a peer of the host's, so its propagation is changed before it is
- * attached. "shared" is only given to it at the end, by rb_step_pivot(): pivot_root(2) refuses it before.
+ * A tree cloned on the host side is a peer of the host's, so its propagation is changed before it
+ * is attached. "shared" is only given to it at the end, by rb_step_pivot(): pivot_root(2) refuses
+ * it before.
  */
 int rb_step_rootfs(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
@@ -132,7 +138,8 @@ int rb_step_rootfs(struct rb_run *run, const struct rb_step *step, struct rb_err
 	return 0;
 }
 
-/* "/" has to be what we attached, and nothing may lie on it: a walk over ".." would step on that. */
+/* "/" has to be what we attached, and nothing may lie on it: a walk over ".." would step on
+ * that. */
 static int check_slash(const struct rb_run *run, struct rb_err *err)
 {
 	static const char *const paths[] = { "/", "/.." };
@@ -144,8 +151,9 @@ static int check_slash(const struct rb_run *run, struct rb_err *err)
 		if (statx(AT_FDCWD, paths[i], 0, STATX_INO | STATX_MNT_ID, &have) < 0)
 			return rb_fail_sys(err, errno, "look at the new root");
 		/* before Linux 5.8 there is no mount id, and zero on both sides */
-		if (want.stx_dev_major != have.stx_dev_major || want.stx_dev_minor != have.stx_dev_minor ||
-		    want.stx_ino != have.stx_ino || want.stx_mnt_id != have.stx_mnt_id)
+		if (want.stx_dev_major != have.stx_dev_major ||
+		    want.stx_dev_minor != have.stx_dev_minor || want.stx_ino != have.stx_ino ||
+		    want.stx_mnt_id != have.stx_mnt_id)
 			return rb_fail(err, RB_ERR_SYS, "the new root is not the container's");
 	}
 	return 0;
@@ -160,13 +168,14 @@ static int pivot(struct rb_err *err)
 		return rb_fail_sys(err, errno, "open /");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return rb_fail_sys(err, errno, "pivot_root");
-	/* the old root lies on top of the new one now; nothing that happens to it may reach the host */
+	/* the old root lies on top of the new one now; nothing that happens to it may reach the
+	 * host */
 	if (fchdir(old) < 0)
 		return rb_fail_sys(err, errno, "enter the old root");
 	if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return rb_fail_sys(err, errno, "make the old root a slave");
-	/* umount2(2) takes what is topmost there, and a mount on "/" has left the first tree on the old root:
-	 * until "." itself is detached, which then is no mount of ours (EINVAL) */
+	/* umount2(2) takes what is topmost there, and a mount on "/" has left the first tree on
+	 * the old root: until "." itself is detached, which then is no mount of ours (EINVAL) */
 	do {
 		detached++;
 	} while (umount2(".", MNT_DETACH) == 0);
@@ -175,8 +184,8 @@ static int pivot(struct rb_err *err)
 	return 0;
 }
 
-/* mountinfo(5): "36 35 98:0 /root /point ...". Return: the mount point, its octal escapes undone, if @parent
- * is the second field, else NULL. */
+/* mountinfo(5): "36 35 98:0 /root /point ...". Return: the mount point, its octal escapes
+ * undone, if @parent is the second field, else NULL. */
 static char *child_point(char *line, unsigned long parent)
 {
 	char *fields[5], *save = NULL, *out;
@@ -200,9 +209,9 @@ static char *child_point(char *line, unsigned long parent)
 }
 
 /*
- * Without pivot_root(2) the old root stays below the new one. What is mounted in it is detached, procfs and
- * sysfs above all, which would be found unmasked there by a process that climbs out of a chroot(2). What is
- * locked (in a user namespace) cannot be detached; it is covered.
+ * Without pivot_root(2) the old root stays below the new one. What is mounted in it is detached,
+ * procfs and sysfs above all, which would be found unmasked there by a process that climbs out of a
+ * chroot(2). What is locked (in a user namespace) cannot be detached; it is covered.
  */
 static int detach_old_mounts(struct rb_run *run, struct rb_err *err)
 {

@@ -1,13 +1,15 @@
-/* step_sysctl.c - kernel parameters of the container's namespaces, and the procfs they are written through
+/* step_sysctl.c - kernel parameters of the container's namespaces, and the procfs they are written
+ * through
  *
- * Nothing is written through the container's /proc while there is another way (THREATS CVE-2025-52881): the
- * host's procfs, opened before anything of the container was, or a fresh one that is mounted nowhere. What
- * is opened below it may not lie on another mount. Which namespace a parameter belongs to is decided by who
- * opens it, not by which procfs it is seen in.
+ * Nothing is written through the container's /proc while there is another way (THREATS
+ * CVE-2025-52881): the host's procfs, opened before anything of the container was, or a fresh one
+ * that is mounted nowhere. What is opened below it may not lie on another mount. Which namespace a
+ * parameter belongs to is decided by who opens it, not by which procfs it is seen in.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,7 +31,8 @@ static int open_container_proc(void)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	return rb_mount_is(fd, PROC_SUPER_MAGIC) && st.st_ino == PROC_ROOT_INO ? rb_take_fd(&fd) : -EXDEV;
+	return rb_mount_is(fd, PROC_SUPER_MAGIC) && st.st_ino == PROC_ROOT_INO ? rb_take_fd(&fd)
+									       : -EXDEV;
 }
 
 /**
@@ -94,9 +97,8 @@ static int open_sysctl(struct rb_run *run, const char *file)
 	rb_autofd own = -1;
 	int fd;
 
-	if (strlen(file) + sizeof("sys/") > sizeof(path))
+	if ((size_t)snprintf(path, sizeof(path), "sys/%s", file) >= sizeof(path))
 		return -ENAMETOOLONG;
-	(void)strcat(strcpy(path, "sys/"), file);
 	fd = rb_procfs_get(run);
 	if (fd == 0)
 		fd = rb_procfs_open(run->proc_fd, path);
@@ -115,7 +117,10 @@ int rb_step_sysctl(struct rb_run *run, const struct rb_step *step, struct rb_err
 
 	if (fd < 0) {
 		r = rb_fail_sys(err, -fd, "open sysctl %s", key);
-		return fd == -ENOENT ? rb_err_hint(err, "this kernel, or this namespace, does not have it") : r;
+		return fd == -ENOENT
+			       ? rb_err_hint(err,
+					     "this kernel, or this namespace, does not have it")
+			       : r;
 	}
 	/* one write(2): the kernel takes a value whole */
 	if (write(fd, value, strlen(value)) < 0)

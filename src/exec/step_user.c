@@ -1,9 +1,10 @@
 /* step_user.c - user, groups, umask and capabilities of the program
  *
- * All five capability sets are set to exactly what was asked; a set that is absent is empty. The calls are
- * capset(2) and prctl(2) themselves, not libcap's objects: three system calls without an allocation, in a
- * process whose memory limit may be all but used up.
- * Source: capabilities(7), config.md "User", "Linux Process"; THREATS CVE-2016-8867, CVE-2022-29162.
+ * All five capability sets are set to exactly what was asked; a set that is absent is empty. The
+ * calls are capset(2) and prctl(2) themselves, not libcap's objects: three system calls without an
+ * allocation, in a process whose memory limit may be all but used up.
+ * Source: capabilities(7), config.md "User", "Linux Process"; THREATS CVE-2016-8867,
+ * CVE-2022-29162.
  */
 #include <errno.h>
 #include <grp.h>
@@ -21,7 +22,8 @@ static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = {
 		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
+		  (uint32_t)(inheritable >> 32) },
 	};
 
 	return capset(&header, data) < 0 ? -errno : 0;
@@ -42,8 +44,8 @@ static int get_caps(uint64_t *permitted, uint64_t *inheritable)
 /* --- user --- */
 
 /*
- * A missing working directory is made, and one that only root may enter is entered, while we still are root:
- * images and engines rely on both. The cwd row looks at where we are.
+ * A missing working directory is made, and one that only root may enter is entered, while we still
+ * are root: images and engines rely on both. The cwd row looks at where we are.
  */
 static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 {
@@ -64,11 +66,13 @@ static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 	}
 	/* a read-only root says so when the cwd row tries again */
 	return r < 0 && r != -EROFS && r != -EACCES && r != -EPERM
-		? rb_fail_sys(err, -r, "make the working directory %s", cwd) : 0;
+		       ? rb_fail_sys(err, -r, "make the working directory %s", cwd)
+		       : 0;
 }
 
-/* A pipe that the program gets as stdio belongs to whoever made it; the program opens it again by
- * /dev/stdout. Nothing else is chowned: a device or a file may be the host's (THREATS CVE-2026-88265). */
+/* A pipe that the program gets as stdio belongs to whoever made it; the program opens it again
+ * by /dev/stdout. Nothing else is chowned: a device or a file may be the host's (THREATS
+ * CVE-2026-88265). */
 static void own_pipes(uid_t uid)
 {
 	for (int fd = 0; fd < 3; fd++) {
@@ -92,12 +96,14 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 		gids[i] = user->gids[i];
 	r = setgroups(user->n_gids, gids) < 0 ? -errno : 0;
 	free(gids);
-	/* a user namespace whose setgroups is "deny" (user_namespaces(7)): what is there cannot be dropped */
+	/* a user namespace whose setgroups is "deny" (user_namespaces(7)): what is there cannot
+	 * be dropped */
 	if (r == -EPERM && user->n_gids == 0)
 		return 0;
 	if (r < 0) {
 		(void)rb_fail_sys(err, -r, "set the supplementary groups");
-		return r == -EPERM ? rb_err_hint(err, "setgroups is denied in this user namespace") : r;
+		return r == -EPERM ? rb_err_hint(err, "setgroups is denied in this user namespace")
+				   : r;
 	}
 	return 0;
 }
@@ -105,7 +111,8 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 /**
  * rb_step_user() - groups, gid, uid, umask; capabilities are kept for the rows that follow
  *
- * Without a umask in the config it is 022, whatever the caller's is: an engine's daemon may have any.
+ * Without a umask in the config it is 022, whatever the caller's is: an engine's daemon may have
+ * any.
  */
 int rb_step_user(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
@@ -150,7 +157,8 @@ static int drop_bounding(uint64_t keep, struct rb_err *err)
 			return 0;
 		/* without CAP_SETPCAP: nothing to do if it is not there */
 		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
-			return rb_fail_sys(err, EPERM, "drop capability %lu from the bounding set", cap);
+			return rb_fail_sys(err, EPERM, "drop capability %lu from the bounding set",
+					   cap);
 	}
 	return 0;
 }
@@ -158,9 +166,12 @@ static int drop_bounding(uint64_t keep, struct rb_err *err)
 static int set_ambient(uint64_t ambient)
 {
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return errno == EINVAL && !ambient ? 0 : -errno; /* before Linux 4.3 there is no such set */
+		return errno == EINVAL && !ambient
+			       ? 0
+			       : -errno; /* before Linux 4.3 there is no such set */
 	for (unsigned long cap = 0; cap < 64; cap++)
-		if (ambient & 1ull << cap && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		if (ambient & 1ull << cap &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			return -errno;
 	return 0;
 }
@@ -173,12 +184,14 @@ int rb_caps_apply(const struct rb_caps *sets)
 		r = set_ambient(0);
 		return r < 0 ? r : set_caps(0, 0, 0);
 	}
-	/* ambient is a part of permitted and of inheritable, and leaves with them (capabilities(7)) */
+	/* ambient is a part of permitted and of inheritable, and leaves with them
+	 * (capabilities(7)) */
 	r = set_caps(sets->effective, sets->permitted, sets->inheritable);
 	return r < 0 ? r : set_ambient(sets->ambient);
 }
 
-/** rb_step_caps() - bounding, then the other sets; what the seccomp row needs stays until it has run */
+/** rb_step_caps() - bounding, then the other sets; what the seccomp row needs stays until it has
+ * run */
 int rb_step_caps(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	struct rb_caps sets = step->u.caps.sets;
@@ -186,7 +199,7 @@ int rb_step_caps(struct rb_run *run, const struct rb_step *step, struct rb_err *
 
 	(void)run;
 	if (!sets.present)
-		sets = (struct rb_caps){ .present = true };
+		sets = (struct rb_caps) { .present = true };
 	r = drop_bounding(sets.bounding, err);
 	if (r < 0)
 		return r;

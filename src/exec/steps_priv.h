@@ -1,4 +1,5 @@
-/* steps_priv.h - what the child's steps share among themselves: what they carry along, mounts by descriptor
+/* steps_priv.h - what the child's steps share among themselves: what they carry along, mounts by
+ * descriptor
  */
 #ifndef RUNBOX_STEPS_PRIV_H
 #define RUNBOX_STEPS_PRIV_H
@@ -31,28 +32,31 @@ int rb_root_open_strict(int root_fd, const char *path, int flags, int *ret_fd);
 
 /* --- mountfd.c --- */
 
-/** What is to be changed on a mount: MOUNT_ATTR_* of it alone and of its whole tree, and propagation. */
+/** What is to be changed on a mount: MOUNT_ATTR_* of it alone and of its whole tree, and
+ * propagation. */
 struct rb_mount_change {
 	uint64_t set, clr, rset, rclr;
 	unsigned long early; /* MS_PRIVATE ... | MS_REC before it is attached, 0 for none */
-	/* once attached, in order: a mount put on a shared one becomes shared whatever it was before */
+	/* once attached, in order: a mount put on a shared one becomes shared whatever it was
+	 * before */
 	const unsigned long *propagation;
 	size_t n_propagation;
 };
 
 int rb_mount_clone(int dir_fd, const char *path, bool recursive, bool nofollow, int *ret_fd);
 int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *change);
-int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd, const struct rb_mount_change *change);
-int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char *type, unsigned long flags,
-		     const char *data);
+int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
+		    const struct rb_mount_change *change);
+int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char *type,
+		     unsigned long flags, const char *data);
 
 /** A new file system, before it is mounted. */
 struct rb_fs {
 	const char *type, *source;
 	const struct rb_strv *data; /* "key" or "key=value", NULL for none */
-	const char *label;          /* context=, NULL for none */
-	unsigned long sb;           /* MS_* of the superblock */
-	uint64_t attr;              /* MOUNT_ATTR_* */
+	const char *label;	    /* context=, NULL for none */
+	unsigned long sb;	    /* MS_* of the superblock */
+	uint64_t attr;		    /* MOUNT_ATTR_* */
 };
 
 int rb_fs_make(const struct rb_fs *fs, int *ret_fd, char why[160]);
@@ -61,15 +65,18 @@ int rb_fs_reconfigure(int fd, const struct rb_fs *fs, unsigned long sb_clr, char
 /* --- mount_cgroup.c, mount_idmap.c, copyup.c --- */
 
 int rb_mount_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err);
-int rb_mount_idmap(const struct rb_run *run, int tree_fd, const struct rb_step *step, struct rb_err *err);
+int rb_mount_idmap(const struct rb_run *run, int tree_fd, const struct rb_step *step,
+		   struct rb_err *err);
 int rb_copy_up(int from_fd, int to_fd);
 
 /* --- step_mount.c --- */
 
 /** rb_mount_target() - the place of a mount step in the root, made if missing, checked. */
-int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, int *ret_fd, struct rb_err *err);
+int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, int *ret_fd,
+		    struct rb_err *err);
 /** rb_mount_change_of() - what the options of a mount step change on its mount. */
-struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_step *step, bool from_host);
+struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_step *step,
+					  bool from_host);
 
 /* --- step_console.c, step_sysctl.c --- */
 

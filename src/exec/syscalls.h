@@ -1,7 +1,7 @@
 /* syscalls.h - system calls that this C library has no wrapper for
  *
- * Each returns as the call does: -1 and errno on failure. Old kernels are simulated by a seccomp filter
- * from outside, never by a switch here.
+ * Each returns as the call does: -1 and errno on failure. Old kernels are simulated by a seccomp
+ * filter from outside, never by a switch here.
  */
 #ifndef RUNBOX_EXEC_SYSCALLS_H
 #define RUNBOX_EXEC_SYSCALLS_H

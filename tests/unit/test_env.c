@@ -126,20 +126,13 @@ static const struct {
 	int ret;
 	unsigned long want;
 } lists[] = {
-	{ "0", 0, 0x1 },
-	{ "0-3,7", 0, 0x8f },
-	{ "5,1,3-4", 0, 0x3a },
-	{ "0, 2", 0, 0x5 },
-	{ "63", 0, 1ul << 63 },
-	{ "", -EINVAL, 0 },
-	{ "64", -EINVAL, 0 },
-	{ "3-1", -EINVAL, 0 },
-	{ "-1", -EINVAL, 0 },
-	{ "1-", -EINVAL, 0 },
-	{ "1,", -EINVAL, 0 },
-	{ "a", -EINVAL, 0 },
-	{ "1 2", -EINVAL, 0 },
-	{ "99999999999999999999", -EINVAL, 0 },
+	{ "0", 0, 0x1 },	{ "0-3,7", 0, 0x8f },
+	{ "5,1,3-4", 0, 0x3a }, { "0, 2", 0, 0x5 },
+	{ "63", 0, 1ul << 63 }, { "", -EINVAL, 0 },
+	{ "64", -EINVAL, 0 },	{ "3-1", -EINVAL, 0 },
+	{ "-1", -EINVAL, 0 },	{ "1-", -EINVAL, 0 },
+	{ "1,", -EINVAL, 0 },	{ "a", -EINVAL, 0 },
+	{ "1 2", -EINVAL, 0 },	{ "99999999999999999999", -EINVAL, 0 },
 };
 
 static void test_lists(void)

@@ -1,8 +1,8 @@
 /* test_root.c - paths in a hostile root file system: nothing that is opened or made lies outside
  *
- * Everything runs twice: with the kernel's openat2(2), and below a seccomp filter that answers ENOSYS to
- * it, so that the walk is tested too. The races: a process exchanges a directory with a link to the
- * outside, as fast as it can, while paths through it are resolved.
+ * Everything runs twice: with the kernel's openat2(2), and below a seccomp filter that answers
+ * ENOSYS to it, so that the walk is tested too. The races: a process exchanges a directory with a
+ * link to the outside, as fast as it can, while paths through it are resolved.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,8 +44,8 @@ static int build(void)
 {
 	if (!mkdtemp(top) || chdir(top) < 0 || mkdir("root", 0755) < 0 || mkdir("out", 0755) < 0)
 		return -1;
-	if (mkdir("root/dir", 0755) < 0 || mkdir("root/dir/sub", 0755) < 0 || mkdir("out/dir", 0755) < 0 ||
-	    mkdir("out/dir/sub", 0755) < 0)
+	if (mkdir("root/dir", 0755) < 0 || mkdir("root/dir/sub", 0755) < 0 ||
+	    mkdir("out/dir", 0755) < 0 || mkdir("out/dir/sub", 0755) < 0)
 		return -1;
 	make_file("out/secret", "outside");
 	make_file("root/secret", "inside");
@@ -53,10 +53,11 @@ static int build(void)
 	make_file("root/dir/f", "inside");
 	make_file("out/dir/sub/f", "outside");
 	make_file("root/dir/sub/f", "inside");
-	return symlink("../out", "root/up") | symlink("/secret", "root/abs") | symlink("../../../../secret", "root/far") |
-	       symlink("loop2", "root/loop1") | symlink("loop1", "root/loop2") |
-	       symlink("/made/by/link", "root/dangling") | symlink("../out/made", "root/dangling_up") |
-	       symlink("dir", "root/dlink") | symlink("/proc/self/cwd", "root/magic") |
+	return symlink("../out", "root/up") | symlink("/secret", "root/abs") |
+	       symlink("../../../../secret", "root/far") | symlink("loop2", "root/loop1") |
+	       symlink("loop1", "root/loop2") | symlink("/made/by/link", "root/dangling") |
+	       symlink("../out/made", "root/dangling_up") | symlink("dir", "root/dlink") |
+	       symlink("/proc/self/cwd", "root/magic") |
 	       symlink("dir/sub/../../../../out", "root/maze");
 }
 
@@ -141,7 +142,9 @@ static void test_magic(void)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/secret", root_fd);
 	r = rb_root_open(slash, path, O_RDONLY, &fd);
 	name_of(name, sizeof(name), "magic link: refused, or taken as the path it shows");
-	ok(r < 0 || (fstat(fd, &got) == 0 && stat("root/secret", &out) == 0 && got.st_ino == out.st_ino), "%s", name);
+	ok(r < 0 || (fstat(fd, &got) == 0 && stat("root/secret", &out) == 0 &&
+		     got.st_ino == out.st_ino),
+	   "%s", name);
 	rb_closep(&fd);
 	name_of(name, sizeof(name), "magic link: a name that is none inside the root");
 	ok(rb_root_open(root_fd, "/magic/out/secret", O_RDONLY, &fd) < 0, "%s", name);
@@ -177,7 +180,8 @@ static void test_make(void)
 	is_made("root/esc", S_IFDIR, 0755, "make: \"..\" stays inside");
 	is_num(rb_root_make(root_fd, "/abs", false, true, &f), 0, name);
 	name_of(name, sizeof(name), "make: the link itself, if not to be followed");
-	ok(readlinkat(f, "", name, sizeof(name)) > 0, "%s: make: nofollow gives the link itself", how);
+	ok(readlinkat(f, "", name, sizeof(name)) > 0, "%s: make: nofollow gives the link itself",
+	   how);
 	is_num(umask(mask), 077, "make: the caller's umask is as it was");
 }
 
@@ -188,8 +192,10 @@ static void test_setgid(void)
 
 	if (mkdir("root/sg", 0755) < 0 || chmod("root/sg", 02755) < 0)
 		return;
-	is_num(rb_root_make(root_fd, "/sg/x", true, false, &fd), 0, "make below a directory with set-group-ID");
-	ok(stat("root/sg/x", &st) == 0 && st.st_mode & S_ISGID, "%s: set-group-ID is inherited", how);
+	is_num(rb_root_make(root_fd, "/sg/x", true, false, &fd), 0,
+	       "make below a directory with set-group-ID");
+	ok(stat("root/sg/x", &st) == 0 && st.st_mode & S_ISGID, "%s: set-group-ID is inherited",
+	   how);
 }
 
 static void test_parent(void)
@@ -203,11 +209,13 @@ static void test_parent(void)
 	name_of(name, sizeof(name), "parent: the directory is made");
 	is_num(rb_root_parent(root_fd, "/p/q/node", &dir, &base), 0, name);
 	is_str(base, "node", name);
-	ok(fstat(dir, &got) == 0 && stat("root/p/q", &want) == 0 && got.st_ino == want.st_ino, "%s", name);
+	ok(fstat(dir, &got) == 0 && stat("root/p/q", &want) == 0 && got.st_ino == want.st_ino, "%s",
+	   name);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		rb_autofd none = -1;
 
-		(void)snprintf(name, sizeof(name), "%s: parent: \"%s\" has no last name", how, bad[i]);
+		(void)snprintf(name, sizeof(name), "%s: parent: \"%s\" has no last name", how,
+			       bad[i]);
 		is_num(rb_root_parent(root_fd, bad[i], &none, &base), -EINVAL, name);
 	}
 }
@@ -221,7 +229,8 @@ static pid_t start_swapping(void)
 		return pid;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	for (;;)
-		(void)syscall(SYS_renameat2, AT_FDCWD, "root/race", AT_FDCWD, "root/other", 2 /* EXCHANGE */);
+		(void)syscall(SYS_renameat2, AT_FDCWD, "root/race", AT_FDCWD, "root/other",
+			      2 /* EXCHANGE */);
 }
 
 static bool is_outside(int fd)
@@ -248,7 +257,8 @@ static void test_race(void)
 
 		if (rb_root_open(root_fd, "/race/out/secret", O_RDONLY, &fd) == 0)
 			opened++, outside += is_outside(fd);
-		if (rb_root_open(root_fd, "/race/out/../../race/out/../out/secret", O_RDONLY, &up) == 0)
+		if (rb_root_open(root_fd, "/race/out/../../race/out/../out/secret", O_RDONLY,
+				 &up) == 0)
 			opened++, outside += is_outside(up);
 		(void)snprintf(path, sizeof(path), "/race/out/m%u/x", i % 64);
 		if (rb_root_make(root_fd, path, true, false, &dir) == 0)
@@ -315,7 +325,7 @@ static int run_all(const char *label)
 	close(root_fd);
 	(void)chdir("/");
 	(void)nftw(top, drop, 16, FTW_DEPTH | FTW_PHYS);
-	(void)strcpy(strrchr(top, '-') + 1, "XXXXXX");
+	memcpy(top + sizeof(top) - 7, "XXXXXX", sizeof("XXXXXX"));
 	return 0;
 }
 
@@ -329,7 +339,8 @@ static bool no_openat2(void)
 	};
 	struct sock_fprog prog = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
 }
 
 int main(void)
