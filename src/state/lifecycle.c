@@ -320,59 +320,61 @@ int rb_container_destroy(struct rb_container *c, struct rb_err *err)
 
 /* --- start --- */
 
-/* What runtime.md "Lifecycle" wants when a hook fails at start: the container is stopped. What is left of
- * it is undone by delete, which then also runs the poststop hooks. */
-static void stop_after(struct rb_container *c)
+/* An error of start never leaves the program running: runtime.md "Lifecycle" wants the container stopped
+ * when a hook fails. What is left is undone by delete, which then also runs the poststop hooks. */
+static int stop_after(struct rb_container *c, int r)
 {
 	struct rb_err err = { 0 };
 
 	if (rb_container_kill(c, &err) < 0)
 		rb_log_warn("container %s: %s", c->store.id, err.msg);
+	return r;
 }
 
-static int start_steps(struct rb_container *c, struct walk *w, struct rb_err *err)
+static int remove_gate(const struct rb_container *c, struct rb_err *err)
 {
-	int r = walk_before(w, err);
+	if (unlinkat(c->store.dir_fd, "gate", 0) < 0 && errno != ENOENT)
+		return rb_fail_sys(err, errno, "remove the gate of container %s", c->store.id);
+	return 0;
+}
 
-	/* from this line on a look at the gate's file does not tell whether it was opened */
+/* What is left to do once the program runs. */
+static int started(struct rb_container *c, struct walk *w, struct rb_err *err)
+{
+	int r = walk_after(w, err);
+
 	if (r == 0)
-		r = rb_store_note(&c->store, "start", err);
+		r = walk_before(w, err);
+	if (r == 0)
+		r = remove_gate(c, err);
 	if (r == 0)
 		r = walk_after(w, err);
-	if (r == 0)
-		r = walk_before(w, err);
-	if (r < 0)
+	if (r < 0 || !c->state.has_poststart)
 		return r;
-	r = rb_exec_start(c->store.dir_fd, err);
-	if (r < 0) {
-		stop_after(c);
-		return r;
-	}
-	r = walk_after(w, err);
+	r = walk_before(w, err);
 	if (r == 0)
-		r = walk_before(w, err);
-	if (r == 0 && unlinkat(c->store.dir_fd, "gate", 0) < 0 && errno != ENOENT)
-		r = rb_fail_sys(err, errno, "remove the gate of container %s", c->store.id);
+		r = run_hooks(c, RB_HOOK_POSTSTART, true, err);
 	return r < 0 ? r : walk_after(w, err);
 }
 
 int rb_container_start(struct rb_container *c, struct rb_err *err)
 {
 	struct walk w = { .verb = "start" };
-	int r = start_steps(c, &w, err);
+	int r = walk_before(&w, err);
 
+	/* from this line on a look at the gate's file does not tell whether it was opened */
+	if (r == 0)
+		r = rb_store_note(&c->store, "start", err);
+	if (r == 0)
+		r = walk_after(&w, err);
+	if (r == 0)
+		r = walk_before(&w, err);
 	if (r < 0)
 		return r;
-	c->status = RB_RUNNING;
-	if (!c->state.has_poststart)
-		return 0;
-	r = walk_before(&w, err);
-	if (r < 0)
-		return r;
-	r = run_hooks(c, RB_HOOK_POSTSTART, true, err);
-	if (r < 0) {
-		stop_after(c);
-		return r;
+	r = rb_exec_start(c->store.dir_fd, err);
+	if (r == 0) {
+		c->status = RB_RUNNING;
+		r = started(c, &w, err);
 	}
-	return walk_after(&w, err);
+	return r < 0 ? stop_after(c, r) : 0;
 }
