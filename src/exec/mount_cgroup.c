@@ -62,9 +62,11 @@ static int fresh(const struct rb_step *step, const struct rb_hierarchy *h, int *
 	return rb_fs_make(&fs, ret_fd, why);
 }
 
-/* One hierarchy, detached. */
-static int get_one(const struct rb_step *step, const struct rb_cgroup_dir *dir, int *ret_fd)
+/* One hierarchy, detached; what is cloned does not have its flags yet. */
+static int get_one(const struct rb_step *step, const struct rb_cgroup_dir *dir, int *ret_fd,
+		   bool *ret_cloned)
 {
+	*ret_cloned = false;
 	if (step->u.mount.cgroup_ns) {
 		int r = fresh(step, dir->hierarchy, ret_fd);
 
@@ -72,6 +74,7 @@ static int get_one(const struct rb_step *step, const struct rb_cgroup_dir *dir, 
 		if (r != -EPERM && r != -EBUSY)
 			return r;
 	}
+	*ret_cloned = true;
 	return clone_dir(dir, ret_fd);
 }
 
@@ -80,10 +83,11 @@ static int attach_one(struct rb_run *run, const struct rb_step *step,
 {
 	struct rb_mount_change change = { .rset = attr_of(step), .early = MS_PRIVATE | MS_REC };
 	rb_autofd tree = -1;
-	int r = get_one(step, dir, &tree);
+	bool cloned;
+	int r = get_one(step, dir, &tree, &cloned);
 
 	if (r == 0)
-		r = rb_mount_attach(run, tree, target, &change);
+		r = rb_mount_attach(run, tree, target, cloned ? &change : NULL);
 	if (r == -EOPNOTSUPP) {
 		change.set = change.rset;
 		change.rset = 0;
