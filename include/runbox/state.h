@@ -2,9 +2,9 @@
  *
  * <root>/<id>/{lock,journal,config.json,state.json,gate,times,notify/}; DESIGN "State on disk".
  *
- * A directory without state.json is a create at work (its lock is held) or one that died; the journal
- * then says all that is known. state.json is written once, at created; the status is never stored but
- * read off the process, so no file can be wrong about it.
+ * A directory without state.json is a create at work (its lock is held) or one that died; the
+ * journal then says all that is known. state.json is written once, at created; the status is never
+ * stored but read off the process, so no file can be wrong about it.
  */
 #ifndef RUNBOX_STATE_H
 #define RUNBOX_STATE_H
@@ -25,8 +25,17 @@ enum rb_status { RB_CREATING, RB_CREATED, RB_RUNNING, RB_PAUSED, RB_STOPPED, RB_
 const char *rb_status_name(enum rb_status status);
 
 enum rb_verb {
-	RB_VERB_START, RB_VERB_KILL, RB_VERB_DELETE, RB_VERB_STATE, RB_VERB_PS, RB_VERB_EXEC,
-	RB_VERB_PAUSE, RB_VERB_RESUME, RB_VERB_UPDATE, RB_VERB_EVENTS, RB_VERB_COUNT,
+	RB_VERB_START,
+	RB_VERB_KILL,
+	RB_VERB_DELETE,
+	RB_VERB_STATE,
+	RB_VERB_PS,
+	RB_VERB_EXEC,
+	RB_VERB_PAUSE,
+	RB_VERB_RESUME,
+	RB_VERB_UPDATE,
+	RB_VERB_EVENTS,
+	RB_VERB_COUNT,
 };
 
 /** What a create was asked beside config.json; enough to compile the same plan again. */
@@ -39,41 +48,48 @@ struct rb_create_opts {
 /** What is known of a container: from state.json, or from the journal of a create that died. */
 struct rb_state {
 	struct rb_arena arena;
-	const char *oci_version, *id, *bundle, *rootfs, *owner, *created; /* created: RFC 3339, nanoseconds */
-	bool complete;               /* state.json was there: create came to its end */
-	pid_t pid;                   /* 0 when there is none */
-	uint64_t start_time;         /* field 22 of /proc/PID/stat, clock ticks since boot */
+	const char *oci_version, *id, *bundle, *rootfs, *owner,
+		*created;    /* created: RFC 3339, nanoseconds */
+	bool complete;	     /* state.json was there: create came to its end */
+	pid_t pid;	     /* 0 when there is none */
+	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	struct rb_kvs annotations;
-	struct rb_strv cgroups;      /* absolute paths of the container's cgroup directories */
+	struct rb_strv cgroups; /* absolute paths of the container's cgroup directories */
 	bool own_pidns;
 	bool has_poststart, has_poststop; /* config.json has such hooks: worth decoding it again */
-	uint32_t uid;                /* who made it */
+	uint32_t uid;			  /* who made it */
 };
 
 /* --- store.c: the directory of a container --- */
 
 /** An opened container. */
 struct rb_store {
-	const char *root;            /* absolute path of the state root */
+	const char *root; /* absolute path of the state root */
 	const char *id;
 	int root_fd, dir_fd, lock_fd; /* -1 when not open; lock_fd -1 when not locked */
 };
-#define RB_STORE_NONE { .root_fd = -1, .dir_fd = -1, .lock_fd = -1 }
+#define RB_STORE_NONE                                      \
+	{                                                  \
+		.root_fd = -1, .dir_fd = -1, .lock_fd = -1 \
+	}
 
 /**
  * rb_store_root() - the absolute path of the state root
  * @option: of --root, or NULL: /run/runbox for root, else $XDG_RUNTIME_DIR/runbox
  */
-int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root, struct rb_err *err);
+int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root,
+		  struct rb_err *err);
 
 /** rb_id_check() - is it a name we take? [A-Za-z0-9_+.-]+, not "." or "..", fits a file name */
 int rb_id_check(const char *id, struct rb_err *err);
 
-/** rb_store_create() - a new, locked directory; "container with given ID already exists" if it is taken */
+/** rb_store_create() - a new, locked directory; "container with given ID already exists" if it is
+ * taken */
 int rb_store_create(struct rb_store *store, const char *root, const char *id, struct rb_err *err);
 
 enum rb_store_lock { RB_LOCK_NONE, RB_LOCK_WAIT };
-/** rb_store_open() - an existing one. Return: 0; -ENOENT with "container ID does not exist"; -errno */
+/** rb_store_open() - an existing one. Return: 0; -ENOENT with "container ID does not exist"; -errno
+ */
 int rb_store_open(struct rb_store *store, const char *root, const char *id, enum rb_store_lock lock,
 		  struct rb_err *err);
 void rb_store_close(struct rb_store *store);
@@ -84,25 +100,32 @@ void rb_store_unlock(struct rb_store *store);
 /** rb_store_is_locked() - does another process hold the lock? */
 bool rb_store_is_locked(const struct rb_store *store);
 
-/** rb_store_note() - append one line to the journal in one write; it is there before this returns */
+/** rb_store_note() - append one line to the journal in one write; it is there before this returns
+ */
 int rb_store_note(const struct rb_store *store, const char *line, struct rb_err *err);
-/** rb_store_journal() - its whole lines, in order; a torn last line is left out. None is no error. */
-int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret, struct rb_err *err);
+/** rb_store_journal() - its whole lines, in order; a torn last line is left out. None is no error.
+ */
+int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret,
+		     struct rb_err *err);
 /** rb_store_has_line() - is there a line of that kind (its first field)? */
 bool rb_store_has_line(const struct rb_strv *journal, const char *kind);
-/** rb_journal_field() - add a field to a line: a tab, then the text with \, tab and newline escaped */
+/** rb_journal_field() - add a field to a line: a tab, then the text with \, tab and newline escaped
+ */
 void rb_journal_field(struct rb_buf *line, const char *text);
 /** rb_journal_split() - the fields of a line, unescaped, in the arena */
 void rb_journal_split(struct rb_arena *arena, const char *line, struct rb_strv *ret);
 
-/** rb_store_remove() - the directory and all that is in it; what tells a second try what to do goes last */
+/** rb_store_remove() - the directory and all that is in it; what tells a second try what to do goes
+ * last */
 int rb_store_remove(struct rb_store *store, struct rb_err *err);
 /** rb_store_list() - the ids below a root, sorted; a root that is not there has none */
-int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret, struct rb_err *err);
+int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret,
+		  struct rb_err *err);
 
 /* --- state.c: what is known of a container --- */
 
-/** rb_state_load() - from state.json, else from the journal. @state: empty; rb_state_done() also after failure */
+/** rb_state_load() - from state.json, else from the journal. @state: empty; rb_state_done() also
+ * after failure */
 int rb_state_load(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
 /** rb_state_load_journal() - from the journal alone */
 int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
@@ -118,8 +141,8 @@ int rb_state_status(const struct rb_store *store, const struct rb_state *state, 
 /** rb_state_spec() - decode the config as it was frozen at create */
 int rb_state_spec(const struct rb_store *store, struct rb_spec *spec, struct rb_err *err);
 /** rb_state_create_opts() - what the create was asked; strings in the arena */
-int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena, struct rb_create_opts *ret,
-			 struct rb_err *err);
+int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena,
+			 struct rb_create_opts *ret, struct rb_err *err);
 
 /* --- lifecycle.c: verbs on a container that is there --- */
 
@@ -132,25 +155,29 @@ struct rb_container {
 	struct rb_state state;
 	enum rb_status status;
 };
-#define RB_CONTAINER_NONE { .store = RB_STORE_NONE }
+#define RB_CONTAINER_NONE              \
+	{                              \
+		.store = RB_STORE_NONE \
+	}
 
 /** rb_container_open() - open, lock if asked for, load, look at the status */
-int rb_container_open(struct rb_container *c, const char *root, const char *id, enum rb_store_lock lock,
-		      struct rb_err *err);
-/** rb_container_open_damaged() - load from the journal alone, for `delete --force` when state.json is unreadable.
- *  Before: rb_container_open() failed with the lock taken. */
+int rb_container_open(struct rb_container *c, const char *root, const char *id,
+		      enum rb_store_lock lock, struct rb_err *err);
+/** rb_container_open_damaged() - load from the journal alone, for `delete --force` when state.json
+ * is unreadable. Before: rb_container_open() failed with the lock taken. */
 int rb_container_open_damaged(struct rb_container *c, struct rb_err *err);
 void rb_container_close(struct rb_container *c);
 #define rb_autocontainer __attribute__((cleanup(rb_container_close))) struct rb_container
 
 /**
  * rb_container_start() - open the gate, run poststart hooks
- * Locked. A failing startContainer or poststart hook is an error and stops the container, as runtime.md
- * 1.3.0 "Lifecycle" 7 and 9 want; delete then undoes it.
+ * Locked. A failing startContainer or poststart hook is an error and stops the container, as
+ * runtime.md 1.3.0 "Lifecycle" 7 and 9 want; delete then undoes it.
  */
 int rb_container_start(struct rb_container *c, struct rb_err *err);
 
-/** rb_container_signal() - to init, or with @all (and for SIGKILL without an own pid namespace) to every process */
+/** rb_container_signal() - to init, or with @all (and for SIGKILL without an own pid namespace) to
+ * every process */
 int rb_container_signal(struct rb_container *c, int signum, bool all, struct rb_err *err);
 
 /** rb_pidfd_signal() - pidfd_send_signal(2). Return: 0 or -errno */
@@ -159,7 +186,8 @@ int rb_pidfd_signal(int pidfd, int signum);
 /** rb_container_kill() - SIGKILL to all of it, and wait until it is gone */
 int rb_container_kill(struct rb_container *c, struct rb_err *err);
 
-/** rb_container_destroy() - undo the journal, run poststop hooks, remove the directory. Locked and stopped. */
+/** rb_container_destroy() - undo the journal, run poststop hooks, remove the directory. Locked and
+ * stopped. */
 int rb_container_destroy(struct rb_container *c, struct rb_err *err);
 
 /** rb_container_pids() - pids of its processes; malloc'd */
@@ -170,15 +198,15 @@ int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, 
 /** The context of the recorder that exec/ is given. */
 struct rb_record {
 	struct rb_store store;
-	struct rb_run *run;              /* gets state_fd in begin */
+	struct rb_run *run; /* gets state_fd in begin */
 	const struct rb_spec *spec;
-	const char *root;                /* state root, absolute */
-	const char *rootfs;              /* absolute */
-	const char *config;              /* config.json as read */
+	const char *root;   /* state root, absolute */
+	const char *rootfs; /* absolute */
+	const char *config; /* config.json as read */
 	size_t config_len;
 	const struct rb_create_opts *opts;
 	uint64_t start_time;
-	char created[48];                /* RFC 3339 */
+	char created[48]; /* RFC 3339 */
 	bool begun;
 };
 /** rb_record_init() - @rec calls into @record, which the caller has filled */

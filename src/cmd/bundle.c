@@ -32,22 +32,24 @@ static int path_of(int fd, struct rb_arena *arena, const char **ret, struct rb_e
 
 static int read_config(struct rb_bundle *bundle, const char *name, struct rb_err *err)
 {
-	int r = rb_read_file(bundle->fd, name, RB_JSON_MAX_BYTES, &bundle->config, &bundle->config_len);
+	int r = rb_read_file(bundle->fd, name, RB_JSON_MAX_BYTES, &bundle->config,
+			     &bundle->config_len);
 
 	if (r == -ENOENT && rb_streq(name, "config.json"))
 		return rb_fail(err, RB_ERR_CONFIG, "bundle %s has no config.json", bundle->path);
 	if (r == -ENOENT)
 		return rb_fail(err, RB_ERR_CONFIG, "config file %s does not exist", name);
 	if (r == -EISDIR)
-		return rb_fail(err, RB_ERR_CONFIG, "%s of bundle %s is a directory", name, bundle->path);
+		return rb_fail(err, RB_ERR_CONFIG, "%s of bundle %s is a directory", name,
+			       bundle->path);
 	if (r == -EFBIG)
-		return rb_fail(err, RB_ERR_CONFIG, "%s of bundle %s is larger than %u MiB", name, bundle->path,
-			       RB_JSON_MAX_BYTES >> 20);
+		return rb_fail(err, RB_ERR_CONFIG, "%s of bundle %s is larger than %u MiB", name,
+			       bundle->path, RB_JSON_MAX_BYTES >> 20);
 	return r < 0 ? rb_fail_sys(err, -r, "read %s of bundle %s", name, bundle->path) : 0;
 }
 
-int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir, const char *config,
-		   struct rb_err *err)
+int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir,
+		   const char *config, struct rb_err *err)
 {
 	int r;
 
@@ -102,10 +104,16 @@ int rb_absolute(struct rb_arena *arena, const char *path, const char **ret, stru
 void rb_plan_opts_fill(struct rb_plan_opts *opts, const char *id, const char *bundle,
 		       const struct rb_create_opts *create)
 {
-	*opts = (struct rb_plan_opts){
-		.id = id, .bundle = bundle, .pid_file = create->pid_file, .no_pivot = create->no_pivot,
-		.no_new_keyring = create->no_new_keyring, .cgroups_disabled = create->cgroups_disabled,
-		.has_console_socket = create->has_console_socket, .detached = create->detached,
-		.preserve_fds = create->preserve_fds, .notify_dir = create->notify_dir,
+	*opts = (struct rb_plan_opts) {
+		.id = id,
+		.bundle = bundle,
+		.pid_file = create->pid_file,
+		.no_pivot = create->no_pivot,
+		.no_new_keyring = create->no_new_keyring,
+		.cgroups_disabled = create->cgroups_disabled,
+		.has_console_socket = create->has_console_socket,
+		.detached = create->detached,
+		.preserve_fds = create->preserve_fds,
+		.notify_dir = create->notify_dir,
 	};
 }

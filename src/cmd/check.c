@@ -1,7 +1,7 @@
 /* check.c - is this bundle right, and can this host run it?
  *
- * Every finding is one line on stdout; errors make the exit status 1. What the decoder and the compiler
- * say comes first, then what only a look at the file system can tell.
+ * Every finding is one line on stdout; errors make the exit status 1. What the decoder and the
+ * compiler say comes first, then what only a look at the file system can tell.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,8 @@ static void failure(struct check *c, const struct rb_err *err)
 	c->errors++;
 }
 
-static void add(struct check *c, bool is_error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void add(struct check *c, bool is_error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static void add(struct check *c, bool is_error, const char *fmt, ...)
 {
 	char text[1024];
@@ -63,7 +64,8 @@ static void add(struct check *c, bool is_error, const char *fmt, ...)
 /* A path of the container's, resolved inside its root: links in it may be hostile. */
 static int open_inside(int root, const char *path)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
 
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
@@ -96,7 +98,8 @@ static int search(struct check *c, int root, const char *program)
 
 	while (*dirs) {
 		size_t len = strcspn(dirs, ":");
-		const char *path = rb_arena_printf(&c->cli->arena, "%.*s/%s", (int)len, dirs, program);
+		const char *path =
+			rb_arena_printf(&c->cli->arena, "%.*s/%s", (int)len, dirs, program);
 		int here = look_inside(root, path);
 
 		if (here > best)
@@ -115,13 +118,15 @@ static void check_program(struct check *c, int root)
 	if (!p->present || p->args.n == 0)
 		return;
 	if (strchr(p->args.v[0], '/'))
-		there = look_inside(root, *p->args.v[0] == '/' ? p->args.v[0]
-							       : rb_arena_printf(&c->cli->arena, "%s/%s", p->cwd,
-										 p->args.v[0]));
+		there = look_inside(root, *p->args.v[0] == '/'
+						  ? p->args.v[0]
+						  : rb_arena_printf(&c->cli->arena, "%s/%s", p->cwd,
+								    p->args.v[0]));
 	else
 		there = search(c, root, p->args.v[0]);
 	if (there < 0)
-		add(c, false, "process.args[0]: program %s is not in the root file system", p->args.v[0]);
+		add(c, false, "process.args[0]: program %s is not in the root file system",
+		    p->args.v[0]);
 	else if (there == 0)
 		add(c, false, "process.args[0]: %s is not an executable file", p->args.v[0]);
 }
@@ -156,8 +161,9 @@ static void check_hooks(struct check *c)
 			if (kind == RB_HOOK_START_CONTAINER)
 				continue;
 			if (access(path, X_OK) < 0)
-				add(c, true, "hooks.%s[%zu]: %s: %s", rb_name_of(rb_hook_names, (uint64_t)kind), i,
-				    path, errno == ENOENT ? "does not exist" : strerror(errno));
+				add(c, true, "hooks.%s[%zu]: %s: %s",
+				    rb_name_of(rb_hook_names, (uint64_t)kind), i, path,
+				    errno == ENOENT ? "does not exist" : strerror(errno));
 		}
 }
 
@@ -209,7 +215,8 @@ static void compile(struct check *c)
 static void check_all(struct check *c)
 {
 	struct rb_err err = { 0 };
-	int r = rb_spec_decode("config.json", c->bundle->config, c->bundle->config_len, &c->spec, &err);
+	int r = rb_spec_decode("config.json", c->bundle->config, c->bundle->config_len, &c->spec,
+			       &err);
 
 	if (r < 0)
 		failure(c, &err);
@@ -228,12 +235,13 @@ static int check(struct rb_cli *cli, struct rb_err *err)
 {
 	rb_autobundle bundle = RB_BUNDLE_NONE;
 	struct check c = { .cli = cli, .bundle = &bundle };
-	int r = rb_bundle_open(&bundle, &cli->arena, cli->n_args ? cli->args[0] : cli->bundle, cli->config, err);
+	int r = rb_bundle_open(&bundle, &cli->arena, cli->n_args ? cli->args[0] : cli->bundle,
+			       cli->config, err);
 
 	if (r == 0) {
 		check_all(&c);
-		rb_buf_printf(&c.out, "%zu error%s, %zu warning%s\n", c.errors, c.errors == 1 ? "" : "s", c.warnings,
-			      c.warnings == 1 ? "" : "s");
+		rb_buf_printf(&c.out, "%zu error%s, %zu warning%s\n", c.errors,
+			      c.errors == 1 ? "" : "s", c.warnings, c.warnings == 1 ? "" : "s");
 		r = rb_print(&c.out, err);
 	}
 	rb_plan_done(&c.plan);
@@ -245,7 +253,11 @@ static int check(struct rb_cli *cli, struct rb_err *err)
 static const struct rb_option options[] = { RB_OPT_ROW_BUNDLE, RB_OPT_ROW_CONFIG, RB_OPT_END };
 
 const struct rb_cmd rb_cmd_check = {
-	.name = "check", .args = "[BUNDLE]", .summary = "Look for faults in a config.json, on this host",
+	.name = "check",
+	.args = "[BUNDLE]",
+	.summary = "Look for faults in a config.json, on this host",
 	.text = "One line a finding; exit status 1 when one of them is an error.",
-	.options = options, .max_args = 1, .run = check,
+	.options = options,
+	.max_args = 1,
+	.run = check,
 };

@@ -1,4 +1,5 @@
-/* cmd_priv.h - what the files of cmd/ share: rows of options, the bundle, a create at work, the foreground
+/* cmd_priv.h - what the files of cmd/ share: rows of options, the bundle, a create at work, the
+ * foreground
  */
 #ifndef RUNBOX_CMD_PRIV_H
 #define RUNBOX_CMD_PRIV_H
@@ -15,52 +16,79 @@
 #define RB_SPEC_VERSION "1.3.0"
 
 /* --- tables of verbs, one a file --- */
-extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_exec, rb_cmd_features, rb_cmd_gc, rb_cmd_kill,
-	rb_cmd_list, rb_cmd_plan, rb_cmd_ps, rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state, rb_cmd_wait;
+extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_exec, rb_cmd_features,
+	rb_cmd_gc, rb_cmd_kill, rb_cmd_list, rb_cmd_plan, rb_cmd_ps, rb_cmd_run, rb_cmd_spec,
+	rb_cmd_start, rb_cmd_state, rb_cmd_wait;
 
 /* --- rows of options that several verbs have --- */
 #define RB_OPT_FIELD(field) .offset = offsetof(struct rb_cli, field)
-#define RB_OPT_ROW_BUNDLE \
-	{ .name = "bundle", .letter = 'b', .type = RB_OPT_TEXT, RB_OPT_FIELD(bundle), .value = "DIR", \
-	  .help = "the bundle's directory (default: the working directory)" }
-#define RB_OPT_ROW_CONFIG \
-	{ .name = "config", .letter = 'f', .type = RB_OPT_TEXT, RB_OPT_FIELD(config), .value = "FILE", \
-	  .help = "another file than config.json of the bundle" }
-#define RB_OPT_ROWS_CREATE \
-	RB_OPT_ROW_BUNDLE, RB_OPT_ROW_CONFIG, \
-	{ .name = "console-socket", .type = RB_OPT_TEXT, RB_OPT_FIELD(console_socket), .value = "SOCKET", \
-	  .help = "where to send the master of the terminal" }, \
-	{ .name = "pid-file", .type = RB_OPT_TEXT, RB_OPT_FIELD(pid_file), .value = "FILE", \
-	  .help = "write the pid of the container's process" }, \
-	{ .name = "pidfd-socket", .type = RB_OPT_TEXT, RB_OPT_FIELD(pidfd_socket), .value = "SOCKET", \
-	  .help = "where to send a pidfd of that process" }, \
-	{ .name = "preserve-fds", .type = RB_OPT_U32, RB_OPT_FIELD(preserve_fds), .value = "N", \
-	  .help = "pass N more descriptors, after stdio and LISTEN_FDS" }, \
-	{ .name = "no-pivot", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_pivot), \
-	  .help = "move the root instead of pivot_root(2)" }, \
-	{ .name = "no-new-keyring", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_new_keyring), \
-	  .help = "keep the caller's session keyring" }, \
-	{ .name = "no-subreaper", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_subreaper), \
-	  .help = "do not adopt orphans of the container" }
+#define RB_OPT_ROW_BUNDLE                                                                         \
+	{                                                                                         \
+		.name = "bundle", .letter = 'b', .type = RB_OPT_TEXT, RB_OPT_FIELD(bundle),       \
+		.value = "DIR", .help = "the bundle's directory (default: the working directory)" \
+	}
+#define RB_OPT_ROW_CONFIG                                                                   \
+	{                                                                                   \
+		.name = "config", .letter = 'f', .type = RB_OPT_TEXT, RB_OPT_FIELD(config), \
+		.value = "FILE", .help = "another file than config.json of the bundle"      \
+	}
+#define RB_OPT_ROWS_CREATE                                                               \
+	RB_OPT_ROW_BUNDLE, RB_OPT_ROW_CONFIG,                                            \
+		{ .name = "console-socket",                                              \
+		  .type = RB_OPT_TEXT,                                                   \
+		  RB_OPT_FIELD(console_socket),                                          \
+		  .value = "SOCKET",                                                     \
+		  .help = "where to send the master of the terminal" },                  \
+		{ .name = "pid-file",                                                    \
+		  .type = RB_OPT_TEXT,                                                   \
+		  RB_OPT_FIELD(pid_file),                                                \
+		  .value = "FILE",                                                       \
+		  .help = "write the pid of the container's process" },                  \
+		{ .name = "pidfd-socket",                                                \
+		  .type = RB_OPT_TEXT,                                                   \
+		  RB_OPT_FIELD(pidfd_socket),                                            \
+		  .value = "SOCKET",                                                     \
+		  .help = "where to send a pidfd of that process" },                     \
+		{ .name = "preserve-fds",                                                \
+		  .type = RB_OPT_U32,                                                    \
+		  RB_OPT_FIELD(preserve_fds),                                            \
+		  .value = "N",                                                          \
+		  .help = "pass N more descriptors, after stdio and LISTEN_FDS" },       \
+		{ .name = "no-pivot",                                                    \
+		  .type = RB_OPT_BOOL,                                                   \
+		  RB_OPT_FIELD(no_pivot),                                                \
+		  .help = "move the root instead of pivot_root(2)" },                    \
+		{ .name = "no-new-keyring",                                              \
+		  .type = RB_OPT_BOOL,                                                   \
+		  RB_OPT_FIELD(no_new_keyring),                                          \
+		  .help = "keep the caller's session keyring" },                         \
+	{                                                                                \
+		.name = "no-subreaper", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_subreaper), \
+		.help = "do not adopt orphans of the container"                          \
+	}
 
 /* --- bundle.c --- */
 
 /** A bundle as the caller named it. Strings in the arena of rb_bundle_open(). */
 struct rb_bundle {
-	const char *path;  /* absolute, no links */
-	int fd;            /* O_PATH */
-	char *config;      /* config.json as read, malloc'd */
+	const char *path; /* absolute, no links */
+	int fd;		  /* O_PATH */
+	char *config;	  /* config.json as read, malloc'd */
 	size_t config_len;
 };
-#define RB_BUNDLE_NONE { .fd = -1 }
+#define RB_BUNDLE_NONE   \
+	{                \
+		.fd = -1 \
+	}
 /** rb_bundle_open() - open the directory and read its config. @config: another file, or NULL */
-int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir, const char *config,
-		   struct rb_err *err);
+int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir,
+		   const char *config, struct rb_err *err);
 void rb_bundle_close(struct rb_bundle *bundle);
 #define rb_autobundle __attribute__((cleanup(rb_bundle_close))) struct rb_bundle
 
 /** rb_bundle_rootfs() - absolute path of root.path, "" when there is none */
-const char *rb_bundle_rootfs(struct rb_arena *arena, const char *bundle, const struct rb_spec *spec);
+const char *rb_bundle_rootfs(struct rb_arena *arena, const char *bundle,
+			     const struct rb_spec *spec);
 
 /** rb_absolute() - a path against the caller's working directory; in the arena */
 int rb_absolute(struct rb_arena *arena, const char *path, const char **ret, struct rb_err *err);
@@ -84,18 +112,22 @@ struct rb_launch {
 	struct rb_record record;
 	int pidfd_sock;
 };
-/** rb_take_descriptors() - LISTEN_FDS and --preserve-fds of the caller: checked, counted, their environment added
- *  to run->extra_env (room for @more further entries) */
-int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds, size_t more,
-			struct rb_err *err);
-/** rb_connect_to() - a stream socket that the caller listens on; @path NULL: none. @what: for messages */
+/** rb_take_descriptors() - LISTEN_FDS and --preserve-fds of the caller: checked, counted, their
+ * environment added to run->extra_env (room for @more further entries) */
+int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds,
+			size_t more, struct rb_err *err);
+/** rb_connect_to() - a stream socket that the caller listens on; @path NULL: none. @what: for
+ * messages */
 int rb_connect_to(const char *what, const char *path, int *ret_fd, struct rb_err *err);
-/** rb_check_console() - a terminal needs somebody to hold its master: the foreground or the console socket */
+/** rb_check_console() - a terminal needs somebody to hold its master: the foreground or the console
+ * socket */
 int rb_check_console(bool terminal, const char *console_socket, bool detached, struct rb_err *err);
 /** rb_send_pidfd() - to the socket of --pidfd-socket; @sock -1: nothing to do */
 int rb_send_pidfd(int sock, pid_t pid, struct rb_err *err);
-/** rb_launch_create() - from the command line to a created container, unlocked again. @detached: nobody stays */
-int rb_launch_create(struct rb_launch *launch, struct rb_cli *cli, bool detached, struct rb_err *err);
+/** rb_launch_create() - from the command line to a created container, unlocked again. @detached:
+ * nobody stays */
+int rb_launch_create(struct rb_launch *launch, struct rb_cli *cli, bool detached,
+		     struct rb_err *err);
 void rb_launch_init(struct rb_launch *launch);
 void rb_launch_done(struct rb_launch *launch);
 
@@ -106,7 +138,8 @@ struct rb_notify {
 	int fd;
 	pid_t pid;
 };
-/** rb_notify_open() - bind the socket when the container was made for one and NOTIFY_SOCKET is set */
+/** rb_notify_open() - bind the socket when the container was made for one and NOTIFY_SOCKET is set
+ */
 int rb_notify_open(struct rb_notify *n, const struct rb_container *c, struct rb_err *err);
 /** rb_notify_read() - take one message; 1 when it was READY=1, which was passed on */
 int rb_notify_read(struct rb_notify *n, struct rb_err *err);
@@ -119,15 +152,17 @@ void rb_notify_close(struct rb_notify *n);
 struct rb_foreground {
 	pid_t pid;
 	int pidfd;
-	int master;         /* of the container's terminal, -1: it has our stdio */
-	bool keep_size;     /* consoleSize was given: the terminal's own size counts from the first SIGWINCH on */
+	int master;	/* of the container's terminal, -1: it has our stdio */
+	bool keep_size; /* consoleSize was given: the terminal's own size counts from the first
+			   SIGWINCH on */
 	struct rb_notify *notify;
 	sigset_t old_mask;
-	int signals;        /* signalfd */
+	int signals; /* signalfd */
 };
 /** rb_foreground_begin() - hold back signals, so that none is lost between start and the loop */
 int rb_foreground_begin(struct rb_foreground *fg, struct rb_err *err);
-/** rb_foreground_loop() - signals in, terminal both ways, until init ends. @ret_status: 0..255, 128+signal */
+/** rb_foreground_loop() - signals in, terminal both ways, until init ends. @ret_status: 0..255,
+ * 128+signal */
 int rb_foreground_loop(struct rb_foreground *fg, int *ret_status, struct rb_err *err);
 void rb_foreground_end(struct rb_foreground *fg);
 
@@ -135,8 +170,10 @@ void rb_foreground_end(struct rb_foreground *fg);
 
 /** rb_print() - to stdout, whole. Return: 0 or reporting failure (a full pipe's end is one) */
 int rb_print(const struct rb_buf *text, struct rb_err *err);
-/** rb_state_print() - the state of `state` (pretty) and `list` (compact), keys in the order engines know */
-void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty, struct rb_buf *out);
+/** rb_state_print() - the state of `state` (pretty) and `list` (compact), keys in the order engines
+ * know */
+void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty,
+		    struct rb_buf *out);
 
 /* --- features.c --- */
 /** rb_seccomp_version() - "2.5.4" */

@@ -15,6 +15,12 @@ static int create(struct rb_cli *cli, struct rb_err *err)
 static const struct rb_option options[] = { RB_OPT_ROWS_CREATE, RB_OPT_END };
 
 const struct rb_cmd rb_cmd_create = {
-	.name = "create", .args = "ID", .summary = "Create a container from a bundle; its program waits for start",
-	.options = options, .min_args = 1, .max_args = 1, .flags = RB_CMD_PROTECT, .run = create,
+	.name = "create",
+	.args = "ID",
+	.summary = "Create a container from a bundle; its program waits for start",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.flags = RB_CMD_PROTECT,
+	.run = create,
 };

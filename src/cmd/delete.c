@@ -14,11 +14,11 @@ static int delete_container(struct rb_cli *cli, struct rb_err *err)
 		return r;
 	r = rb_container_open(&c, root, cli->args[0], RB_LOCK_WAIT, err);
 	if (r == -ENOENT && cli->force) {
-		*err = (struct rb_err){ 0 };
+		*err = (struct rb_err) { 0 };
 		return 0;
 	}
 	if (r < 0 && cli->force && c.store.lock_fd >= 0) {
-		*err = (struct rb_err){ 0 };
+		*err = (struct rb_err) { 0 };
 		r = rb_container_open_damaged(&c, err);
 	}
 	if (r == 0 && !cli->force)
@@ -27,12 +27,20 @@ static int delete_container(struct rb_cli *cli, struct rb_err *err)
 }
 
 static const struct rb_option options[] = {
-	{ .name = "force", .letter = 'f', .type = RB_OPT_BOOL, RB_OPT_FIELD(force),
+	{ .name = "force",
+	  .letter = 'f',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(force),
 	  .help = "kill it first; no error when it does not exist" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_delete = {
-	.name = "delete", .args = "ID", .summary = "Remove a stopped container and all that it left",
-	.options = options, .min_args = 1, .max_args = 1, .run = delete_container,
+	.name = "delete",
+	.args = "ID",
+	.summary = "Remove a stopped container and all that it left",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = delete_container,
 };

@@ -16,7 +16,7 @@
 #include "runbox/names.h"
 
 #define OCI_VERSION_MIN "1.0.0"
-#define MAX_WORDS 256
+#define MAX_WORDS	256
 
 /* A list of words, printed sorted or in the order of the table. */
 struct words {
@@ -46,7 +46,8 @@ static void sort(struct words *w)
 	qsort(w->v, w->n, sizeof(w->v[0]), by_text);
 }
 
-static void print_words(struct rb_buf *out, int depth, const char *key, const struct words *w, bool last)
+static void print_words(struct rb_buf *out, int depth, const char *key, const struct words *w,
+			bool last)
 {
 	rb_buf_printf(out, "%*s\"%s\": [", 2 * depth, "", key);
 	for (size_t i = 0; i < w->n; i++) {
@@ -58,8 +59,8 @@ static void print_words(struct rb_buf *out, int depth, const char *key, const st
 	rb_buf_printf(out, "]%s\n", last ? "" : ",");
 }
 
-static void print_table(struct rb_buf *out, int depth, const char *key, const struct rb_name *table, bool sorted,
-			bool last)
+static void print_table(struct rb_buf *out, int depth, const char *key, const struct rb_name *table,
+			bool sorted, bool last)
 {
 	struct words w = { .n = 0 };
 
@@ -89,7 +90,8 @@ static void print_namespaces(struct rb_buf *out)
 	print_words(out, 2, "namespaces", &w, false);
 }
 
-/* The kernel looks at flags before it looks for the filter: EFAULT says that it knows them (seccomp(2)). */
+/* The kernel looks at flags before it looks for the filter: EFAULT says that it knows them
+ * (seccomp(2)). */
 static bool kernel_has_flag(uint64_t flag)
 {
 	/* this one is taken only together with a listener */
@@ -119,13 +121,15 @@ static void print_linux(struct rb_buf *out)
 	rb_buf_add(out, "  \"linux\": {\n");
 	print_namespaces(out);
 	print_table(out, 2, "capabilities", rb_cap_names, false, false);
-	rb_buf_add(out, "    \"cgroup\": {\n      \"v1\": true,\n      \"v2\": true,\n      \"systemd\": false,\n"
+	rb_buf_add(out, "    \"cgroup\": {\n      \"v1\": true,\n      \"v2\": true,\n      "
+			"\"systemd\": false,\n"
 			"      \"systemdUser\": false,\n      \"rdma\": false\n    },\n");
 	print_seccomp(out);
 	rb_buf_add(out, "    \"apparmor\": {\n      \"enabled\": true\n    },\n"
 			"    \"selinux\": {\n      \"enabled\": true\n    },\n"
 			"    \"intelRdt\": {\n      \"enabled\": false\n    },\n"
-			"    \"mountExtensions\": {\n      \"idmap\": {\n        \"enabled\": true\n      }\n    },\n"
+			"    \"mountExtensions\": {\n      \"idmap\": {\n        \"enabled\": "
+			"true\n      }\n    },\n"
 			"    \"netDevices\": {\n      \"enabled\": false\n    }\n  },\n");
 }
 
@@ -142,22 +146,32 @@ static int features(struct rb_cli *cli, struct rb_err *err)
 	char libseccomp[32];
 
 	rb_seccomp_version(libseccomp);
-	rb_buf_printf(&out, "{\n  \"ociVersionMin\": \"%s\",\n  \"ociVersionMax\": \"%s\",\n", OCI_VERSION_MIN,
-		      RB_SPEC_VERSION);
+	rb_buf_printf(&out, "{\n  \"ociVersionMin\": \"%s\",\n  \"ociVersionMax\": \"%s\",\n",
+		      OCI_VERSION_MIN, RB_SPEC_VERSION);
 	print_table(&out, 1, "hooks", rb_hook_names, false, false);
 	print_mount_options(&out);
 	print_linux(&out);
-	rb_buf_printf(&out, "  \"annotations\": {\n    \"io.github.seccomp.libseccomp.version\": \"%s\",\n", libseccomp);
-	rb_buf_printf(&out, "    \"org.runbox.commit\": \"%s\",\n    \"org.runbox.version\": \"%s\"\n  },\n",
-		      cli->commit, cli->version);
+	rb_buf_printf(
+		&out,
+		"  \"annotations\": {\n    \"io.github.seccomp.libseccomp.version\": \"%s\",\n",
+		libseccomp);
+	rb_buf_printf(
+		&out,
+		"    \"org.runbox.commit\": \"%s\",\n    \"org.runbox.version\": \"%s\"\n  },\n",
+		cli->commit, cli->version);
 	/* its value makes network devices and mounts: an engine should not pass it on unseen */
-	rb_buf_add(&out, "  \"potentiallyUnsafeConfigAnnotations\": [\n    \"org.runbox.config\"\n  ]\n}\n");
+	rb_buf_add(
+		&out,
+		"  \"potentiallyUnsafeConfigAnnotations\": [\n    \"org.runbox.config\"\n  ]\n}\n");
 	return rb_print(&out, err);
 }
 
 static const struct rb_option options[] = { RB_OPT_END };
 
 const struct rb_cmd rb_cmd_features = {
-	.name = "features", .args = "", .summary = "Print what this runtime knows, as JSON",
-	.options = options, .run = features,
+	.name = "features",
+	.args = "",
+	.summary = "Print what this runtime knows, as JSON",
+	.options = options,
+	.run = features,
 };

@@ -1,8 +1,9 @@
 /* foreground.c - `run` in the foreground: signals in, terminal both ways, exit status out
  *
- * One poll over signalfd, pidfd of the container's init, its terminal and the notify socket; nothing is
- * polled by time. Our own stdin and stdout are shared with others, so they are never made non-blocking:
- * they are read and written only when poll says so, in pieces that a pipe takes whole (PIPE_BUF).
+ * One poll over signalfd, pidfd of the container's init, its terminal and the notify socket;
+ * nothing is polled by time. Our own stdin and stdout are shared with others, so they are never
+ * made non-blocking: they are read and written only when poll says so, in pieces that a pipe takes
+ * whole (PIPE_BUF).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,11 +31,11 @@ struct pipe_buf {
 struct loop {
 	struct rb_foreground *fg;
 	struct pipe_buf in, out; /* stdin to the terminal, the terminal to stdout */
-	bool in_open, out_open;  /* there is more to come */
-	bool mid_line;           /* the last byte that came from stdin was no newline */
-	bool ended;              /* init has */
+	bool in_open, out_open;	 /* there is more to come */
+	bool mid_line;		 /* the last byte that came from stdin was no newline */
+	bool ended;		 /* init has */
 	bool has_status;
-	int status;              /* as wait(2) gives it */
+	int status; /* as wait(2) gives it */
 };
 
 enum { P_SIGNALS, P_INIT, P_STDIN, P_STDOUT, P_MASTER, P_NOTIFY, P_COUNT };
@@ -51,7 +52,8 @@ static void restore_terminal(void)
 	is_raw = false;
 }
 
-/* Raw, but for output processing: the container's side adds no carriage returns (ONLCR off), so ours does. */
+/* Raw, but for output processing: the container's side adds no carriage returns (ONLCR off), so
+ * ours does. */
 static void make_raw(void)
 {
 	struct termios raw;
@@ -98,7 +100,9 @@ int rb_foreground_begin(struct rb_foreground *fg, struct rb_err *err)
 
 	(void)sigfillset(&all);
 	/* faults of our own must end us; a write to a closed pipe is seen by its errno */
-	for (const int *s = (const int[]){ SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, 0 }; *s; s++)
+	for (const int *s =
+		     (const int[]) { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, 0 };
+	     *s; s++)
 		(void)sigdelset(&all, *s);
 	if (sigprocmask(SIG_SETMASK, &all, &fg->old_mask) < 0)
 		return rb_fail_sys(err, errno, "hold back signals");
@@ -190,7 +194,8 @@ static void send_eof(struct loop *l)
 	l->in_open = false;
 	if (tcgetattr(l->fg->master, &t) < 0 || !(t.c_lflag & ICANON))
 		return;
-	/* in the middle of a line it only hands over what is there: it takes a second one (termios(3)) */
+	/* in the middle of a line it only hands over what is there: it takes a second one
+	 * (termios(3)) */
 	l->in.data[0] = l->in.data[1] = (char)t.c_cc[VEOF];
 	l->in.from = 0;
 	l->in.to = l->mid_line ? 2 : 1;
@@ -204,8 +209,8 @@ static void proxy(struct loop *l, const struct pollfd *p)
 		else if (!is_empty(&l->in))
 			l->mid_line = l->in.data[l->in.to - 1] != '\n';
 	}
-	if ((p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) && is_empty(&l->out) && l->out_open &&
-	    !fill(&l->out, l->fg->master))
+	if ((p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) && is_empty(&l->out) &&
+	    l->out_open && !fill(&l->out, l->fg->master))
 		l->out_open = false;
 	if ((p[P_MASTER].revents & POLLOUT) && !is_empty(&l->in) && !drain(&l->in, l->fg->master))
 		l->in.from = l->in.to;
@@ -219,7 +224,8 @@ static void flush_output(struct loop *l)
 	if (l->fg->master < 0)
 		return;
 	do {
-		if (rb_write_all(STDOUT_FILENO, l->out.data + l->out.from, l->out.to - l->out.from) < 0)
+		if (rb_write_all(STDOUT_FILENO, l->out.data + l->out.from,
+				 l->out.to - l->out.from) < 0)
 			return;
 		l->out.from = l->out.to;
 	} while (l->out_open && fill(&l->out, l->fg->master) && !is_empty(&l->out));
@@ -248,7 +254,7 @@ static void want(struct loop *l, struct pollfd *p)
 	short events = 0;
 
 	for (int i = 0; i < P_COUNT; i++)
-		p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+		p[i] = (struct pollfd) { .fd = -1, .events = POLLIN };
 	p[P_SIGNALS].fd = l->fg->signals;
 	p[P_INIT].fd = l->fg->pidfd;
 	p[P_NOTIFY].fd = l->fg->notify->fd;
@@ -257,11 +263,12 @@ static void want(struct loop *l, struct pollfd *p)
 	if (l->in_open && is_empty(&l->in))
 		p[P_STDIN].fd = STDIN_FILENO;
 	if (!is_empty(&l->out))
-		p[P_STDOUT] = (struct pollfd){ .fd = STDOUT_FILENO, .events = POLLOUT };
-	events = (short)((l->out_open && is_empty(&l->out) ? POLLIN : 0) | (!is_empty(&l->in) ? POLLOUT : 0));
+		p[P_STDOUT] = (struct pollfd) { .fd = STDOUT_FILENO, .events = POLLOUT };
+	events = (short)((l->out_open && is_empty(&l->out) ? POLLIN : 0) |
+			 (!is_empty(&l->in) ? POLLOUT : 0));
 	/* not listed while nothing is wanted of it: a hang-up would wake us again and again */
 	if (events)
-		p[P_MASTER] = (struct pollfd){ .fd = master, .events = events };
+		p[P_MASTER] = (struct pollfd) { .fd = master, .events = events };
 }
 
 static int one_round(struct loop *l, struct rb_err *err)
@@ -299,7 +306,8 @@ int rb_foreground_loop(struct rb_foreground *fg, int *ret_status, struct rb_err 
 	if (r < 0)
 		return r;
 	if (!l.has_status)
-		return rb_fail(err, RB_ERR_SYS, "the container ended, but its exit status is not known");
+		return rb_fail(err, RB_ERR_SYS,
+			       "the container ended, but its exit status is not known");
 	*ret_status = WIFSIGNALED(l.status) ? 128 + WTERMSIG(l.status) : WEXITSTATUS(l.status);
 	return 0;
 }

@@ -4,7 +4,8 @@
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
 
-/* Looked at without the lock first: a create at work must not be waited for. Return: 1 removed, 0 not, -errno */
+/* Looked at without the lock first: a create at work must not be waited for. Return: 1 removed, 0
+ * not, -errno */
 static int collect(const char *root, const char *id, struct rb_err *err)
 {
 	rb_autocontainer look = RB_CONTAINER_NONE, c = RB_CONTAINER_NONE;
@@ -42,13 +43,17 @@ static int gc(struct rb_cli *cli, struct rb_err *err)
 		}
 	}
 	if (r == 0)
-		r = rb_print(&out, &(struct rb_err){ 0 }); /* who does not listen is told nothing */
+		r = rb_print(&out,
+			     &(struct rb_err) { 0 }); /* who does not listen is told nothing */
 	return first < 0 ? first : r;
 }
 
 static const struct rb_option options[] = { RB_OPT_END };
 
 const struct rb_cmd rb_cmd_gc = {
-	.name = "gc", .args = "", .summary = "Remove what creates left that died half-way",
-	.options = options, .run = gc,
+	.name = "gc",
+	.args = "",
+	.summary = "Remove what creates left that died half-way",
+	.options = options,
+	.run = gc,
 };

@@ -1,7 +1,7 @@
 /* kill.c - a signal to the container's init, or to all its processes
  *
- * Takes no lock: a pidfd whose start time was checked cannot hit another process, and a verb that hangs
- * must not keep anybody from ending the container.
+ * Takes no lock: a pidfd whose start time was checked cannot hit another process, and a verb that
+ * hangs must not keep anybody from ending the container.
  */
 #include <signal.h>
 
@@ -28,13 +28,22 @@ static int kill_container(struct rb_cli *cli, struct rb_err *err)
 }
 
 static const struct rb_option options[] = {
-	{ .name = "all", .letter = 'a', .type = RB_OPT_BOOL, RB_OPT_FIELD(all),
+	{ .name = "all",
+	  .letter = 'a',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(all),
 	  .help = "to every process of the container" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_kill = {
-	.name = "kill", .args = "ID [SIGNAL]", .summary = "Send a signal (TERM) to the container's first process",
-	.text = "SIGNAL is a name with or without SIG, or a number; 0 only asks whether it is there.",
-	.options = options, .min_args = 1, .max_args = 2, .run = kill_container,
+	.name = "kill",
+	.args = "ID [SIGNAL]",
+	.summary = "Send a signal (TERM) to the container's first process",
+	.text = "SIGNAL is a name with or without SIG, or a number; 0 only asks whether it is "
+		"there.",
+	.options = options,
+	.min_args = 1,
+	.max_args = 2,
+	.run = kill_container,
 };

@@ -1,7 +1,7 @@
 /* launch.c - from the command line to a created container, for `create` and `run`
  *
- * Sockets and descriptors of the caller are checked before anything is made. Failures of the plan are
- * undone by exec/ and the recorder; nothing here outlives the process.
+ * Sockets and descriptors of the caller are checked before anything is made. Failures of the plan
+ * are undone by exec/ and the recorder; nothing here outlives the process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,9 @@
 
 void rb_launch_init(struct rb_launch *l)
 {
-	*l = (struct rb_launch){ .bundle = RB_BUNDLE_NONE, .record.store = RB_STORE_NONE, .pidfd_sock = -1 };
+	*l = (struct rb_launch) { .bundle = RB_BUNDLE_NONE,
+				  .record.store = RB_STORE_NONE,
+				  .pidfd_sock = -1 };
 	rb_run_init(&l->run);
 }
 
@@ -53,7 +55,8 @@ static int check_inherited(unsigned n, struct rb_err *err)
 		int flags = fcntl((int)(3 + i), F_GETFD);
 
 		if (flags < 0 || (flags & FD_CLOEXEC))
-			return rb_fail(err, RB_ERR_USAGE, "--preserve-fds: descriptor %u is not open", 3 + i);
+			return rb_fail(err, RB_ERR_USAGE,
+				       "--preserve-fds: descriptor %u is not open", 3 + i);
 	}
 	return 0;
 }
@@ -63,14 +66,15 @@ static void add_env(struct rb_run *run, struct rb_arena *arena, const char *name
 	run->extra_env.v[run->extra_env.n++] = rb_arena_printf(arena, "%s=%s", name, value);
 }
 
-int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds, size_t more,
-			struct rb_err *err)
+int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned preserve_fds,
+			size_t more, struct rb_err *err)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 
 	run->listen_fds = listen_fds();
 	run->preserve_fds = run->listen_fds + preserve_fds;
-	run->extra_env.v = rb_arena_alloc(arena, (4 + more) * sizeof(char *)); /* each row below, and NULL */
+	run->extra_env.v =
+		rb_arena_alloc(arena, (4 + more) * sizeof(char *)); /* each row below, and NULL */
 	if (run->listen_fds) {
 		add_env(run, arena, "LISTEN_FDS", rb_arena_printf(arena, "%u", run->listen_fds));
 		add_env(run, arena, "LISTEN_PID", "1");
@@ -95,11 +99,15 @@ int rb_check_console(bool terminal, const char *console_socket, bool detached, s
 {
 	if (detached && terminal && !console_socket)
 		return rb_fail(err, RB_ERR_USAGE,
-			       "process.terminal is true and nobody stays in the foreground: --console-socket is needed");
+			       "process.terminal is true and nobody stays in the foreground: "
+			       "--console-socket is needed");
 	if (console_socket && !terminal)
-		return rb_fail(err, RB_ERR_USAGE, "--console-socket needs process.terminal to be true");
+		return rb_fail(err, RB_ERR_USAGE,
+			       "--console-socket needs process.terminal to be true");
 	if (console_socket && !detached)
-		return rb_fail(err, RB_ERR_USAGE, "--console-socket is for containers and processes in the background");
+		return rb_fail(
+			err, RB_ERR_USAGE,
+			"--console-socket is for containers and processes in the background");
 	return 0;
 }
 
@@ -113,7 +121,8 @@ int rb_connect_to(const char *what, const char *path, int *ret_fd, struct rb_err
 	return r < 0 ? rb_fail_sys(err, -r, "connect to %s %s", what, path) : 0;
 }
 
-static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool detached, struct rb_err *err)
+static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool detached,
+			struct rb_err *err)
 {
 	int r = rb_store_root(&l->arena, cli->root, &l->root, err);
 
@@ -158,10 +167,11 @@ static int prepare(struct rb_launch *l, struct rb_cli *cli, bool detached, struc
 	if (r == 0)
 		r = rb_bundle_open(&l->bundle, &l->arena, cli->bundle, cli->config, err);
 	if (r == 0)
-		r = rb_spec_decode("config.json", l->bundle.config, l->bundle.config_len, &l->spec, err);
+		r = rb_spec_decode("config.json", l->bundle.config, l->bundle.config_len, &l->spec,
+				   err);
 	if (r == 0)
-		r = rb_check_console(l->spec.process.present && l->spec.process.terminal, cli->console_socket,
-				     detached, err);
+		r = rb_check_console(l->spec.process.present && l->spec.process.terminal,
+				     cli->console_socket, detached, err);
 	if (r == 0)
 		r = compile(l, cli, err);
 	if (r == 0)
@@ -192,7 +202,8 @@ static void take_back(struct rb_launch *l)
 	struct rb_err err = { 0 };
 
 	rb_record_done(&l->record);
-	if (rb_container_open(&c, l->root, l->id, RB_LOCK_WAIT, &err) < 0 || rb_container_destroy(&c, &err) < 0)
+	if (rb_container_open(&c, l->root, l->id, RB_LOCK_WAIT, &err) < 0 ||
+	    rb_container_destroy(&c, &err) < 0)
 		rb_log_warn("container %s: %s", l->id, err.msg);
 }
 

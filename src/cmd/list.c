@@ -7,7 +7,7 @@
 #include "runbox/log.h"
 
 #define COLUMNS 6
-#define GAP 3
+#define GAP	3
 
 struct table {
 	struct rb_arena *arena;
@@ -62,7 +62,8 @@ static void print_table(const struct table *t, struct rb_buf *out)
 }
 
 /* One container into the table or the array. One that was deleted meanwhile is left out. */
-static void one(const struct rb_cli *cli, const char *root, const char *id, struct table *t, struct rb_buf *json)
+static void one(const struct rb_cli *cli, const char *root, const char *id, struct table *t,
+		struct rb_buf *json)
 {
 	rb_autocontainer c = RB_CONTAINER_NONE;
 	struct rb_err err = { 0 };
@@ -111,12 +112,24 @@ static int list(struct rb_cli *cli, struct rb_err *err)
 
 static const char *const formats[] = { "table", "json", NULL };
 static const struct rb_option options[] = {
-	{ .name = "format", .letter = 'f', .type = RB_OPT_CHOICE, RB_OPT_FIELD(format), .choices = formats,
+	{ .name = "format",
+	  .letter = 'f',
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(format),
+	  .choices = formats,
 	  .help = "what to print" },
-	{ .name = "quiet", .letter = 'q', .type = RB_OPT_BOOL, RB_OPT_FIELD(quiet), .help = "ids only" },
+	{ .name = "quiet",
+	  .letter = 'q',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(quiet),
+	  .help = "ids only" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_list = {
-	.name = "list", .args = "", .summary = "List containers", .options = options, .run = list,
+	.name = "list",
+	.args = "",
+	.summary = "List containers",
+	.options = options,
+	.run = list,
 };

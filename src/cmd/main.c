@@ -21,8 +21,9 @@
 #endif
 
 const struct rb_cmd *const rb_cmds[] = {
-	&rb_cmd_run, &rb_cmd_create, &rb_cmd_start, &rb_cmd_state, &rb_cmd_kill, &rb_cmd_delete, &rb_cmd_exec, &rb_cmd_list,
-	&rb_cmd_ps, &rb_cmd_wait, &rb_cmd_plan, &rb_cmd_check, &rb_cmd_spec, &rb_cmd_features, &rb_cmd_gc, NULL,
+	&rb_cmd_run,  &rb_cmd_create,	&rb_cmd_start, &rb_cmd_state, &rb_cmd_kill, &rb_cmd_delete,
+	&rb_cmd_exec, &rb_cmd_list,	&rb_cmd_ps,    &rb_cmd_wait,  &rb_cmd_plan, &rb_cmd_check,
+	&rb_cmd_spec, &rb_cmd_features, &rb_cmd_gc,    NULL,
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };
@@ -31,22 +32,52 @@ static const char *const managers[] = { "cgroupfs", "systemd", "disabled", NULL 
 static const char *const rootless_words[] = { "true", "false", "auto", NULL };
 
 const struct rb_option rb_global_options[] = {
-	{ .name = "root", .letter = 'r', .type = RB_OPT_TEXT, RB_OPT_FIELD(root), .value = "DIR",
+	{ .name = "root",
+	  .letter = 'r',
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(root),
+	  .value = "DIR",
 	  .help = "where containers are kept (/run/runbox)" },
-	{ .name = "log", .letter = 'l', .type = RB_OPT_TEXT, RB_OPT_FIELD(log), .value = "FILE",
+	{ .name = "log",
+	  .letter = 'l',
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(log),
+	  .value = "FILE",
 	  .help = "record errors in FILE, file:FILE, syslog:NAME, journald:NAME" },
-	{ .name = "log-format", .type = RB_OPT_CHOICE, RB_OPT_FIELD(log_format), .choices = log_formats,
+	{ .name = "log-format",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(log_format),
+	  .choices = log_formats,
 	  .help = "how (text)" },
-	{ .name = "log-level", .type = RB_OPT_CHOICE, RB_OPT_FIELD(log_level), .choices = log_levels,
+	{ .name = "log-level",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(log_level),
+	  .choices = log_levels,
 	  .help = "how much (error)" },
-	{ .name = "debug", .type = RB_OPT_BOOL, RB_OPT_FIELD(debug), .help = "the same as --log-level debug" },
-	{ .name = "cgroup-manager", .type = RB_OPT_CHOICE, RB_OPT_FIELD(cgroup_manager), .choices = managers,
+	{ .name = "debug",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(debug),
+	  .help = "the same as --log-level debug" },
+	{ .name = "cgroup-manager",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(cgroup_manager),
+	  .choices = managers,
 	  .help = "who makes cgroups (cgroupfs)" },
-	{ .name = "systemd-cgroup", .letter = 's', .type = RB_OPT_BOOL, RB_OPT_FIELD(systemd_cgroup),
+	{ .name = "systemd-cgroup",
+	  .letter = 's',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(systemd_cgroup),
 	  .help = "the same as --cgroup-manager systemd" },
-	{ .name = "rootless", .type = RB_OPT_CHOICE, RB_OPT_FIELD(rootless), .choices = rootless_words,
+	{ .name = "rootless",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(rootless),
+	  .choices = rootless_words,
 	  .help = "accepted; what is possible is found out" },
-	{ .name = "version", .letter = 'v', .type = RB_OPT_BOOL, RB_OPT_FIELD(want_version), .help = "print versions" },
+	{ .name = "version",
+	  .letter = 'v',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(want_version),
+	  .help = "print versions" },
 	RB_OPT_END,
 };
 
@@ -64,7 +95,8 @@ static enum rb_log_level log_level(const struct rb_cli *cli)
 
 static int open_log(const struct rb_cli *cli, struct rb_err *err)
 {
-	return rb_log_open(cli->log, cli->log_format && rb_streq(cli->log_format, "json"), log_level(cli), err);
+	return rb_log_open(cli->log, cli->log_format && rb_streq(cli->log_format, "json"),
+			   log_level(cli), err);
 }
 
 static int print_version(const struct rb_cli *cli, struct rb_err *err)
@@ -73,8 +105,8 @@ static int print_version(const struct rb_cli *cli, struct rb_err *err)
 	char libseccomp[32];
 
 	rb_seccomp_version(libseccomp);
-	rb_buf_printf(&out, "runbox version %s\ncommit: %s\nspec: %s\nlibseccomp: %s\n", cli->version, cli->commit,
-		      RB_SPEC_VERSION, libseccomp);
+	rb_buf_printf(&out, "runbox version %s\ncommit: %s\nspec: %s\nlibseccomp: %s\n",
+		      cli->version, cli->commit, RB_SPEC_VERSION, libseccomp);
 	return rb_print(&out, err);
 }
 
@@ -86,7 +118,8 @@ static int print_help(const struct rb_cmd *cmd, struct rb_err *err)
 	return rb_print(&out, err);
 }
 
-static int run_verb(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char **argv, int next, struct rb_err *err)
+static int run_verb(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char **argv, int next,
+		    struct rb_err *err)
 {
 	int r = rb_cli_parse(cli, cmd, argc, argv, next, err);
 
@@ -121,7 +154,9 @@ int main(int argc, char **argv)
 	struct rb_err err = { 0 };
 	int fail_status = EXIT_FAILURE, r;
 
-	(void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
+	(void)signal(
+		SIGPIPE,
+		SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
 	r = runbox(&cli, argc, argv, &fail_status, &err);
 	if (r < 0) {
 		rb_log_error(&err);

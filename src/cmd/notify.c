@@ -1,9 +1,8 @@
 /* notify.c - sd_notify(3) between the container and the host's service manager
  *
- * The container writes to notify.sock in its state directory, mounted at /run/notify. Of what it says only
- * READY=1 goes on, with the pid as the host sees it: everything else (MAINPID, FDSTORE ...) would let the
- * container speak for the host's service.
- * Source: sd_notify(3).
+ * The container writes to notify.sock in its state directory, mounted at /run/notify. Of what it
+ * says only READY=1 goes on, with the pid as the host sees it: everything else (MAINPID, FDSTORE
+ * ...) would let the container speak for the host's service. Source: sd_notify(3).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +24,19 @@
 
 int rb_notify_open(struct rb_notify *n, const struct rb_container *c, struct rb_err *err)
 {
-	rb_autofd dir = openat(c->store.dir_fd, "notify", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	rb_autofd dir =
+		openat(c->store.dir_fd, "notify", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	const char *host = getenv("NOTIFY_SOCKET");
 	int r;
 
-	*n = (struct rb_notify){ .fd = -1, .pid = c->state.pid };
+	*n = (struct rb_notify) { .fd = -1, .pid = c->state.pid };
 	if (!host || !*host || dir < 0)
 		return 0;
 	r = rb_unix_listen(dir, "notify.sock", SOCK_DGRAM, &n->fd);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "bind the notify socket");
-	/* the container's user is another one; only who is in the container gets to the directory */
+	/* the container's user is another one; only who is in the container gets to the directory
+	 */
 	if (fchmodat(dir, "notify.sock", 0777, 0) < 0)
 		return rb_fail_sys(err, errno, "open the notify socket to the container");
 	return 0;
@@ -46,7 +47,8 @@ void rb_notify_close(struct rb_notify *n)
 	rb_closep(&n->fd);
 }
 
-/* Send @text, and @fd if there is one, to $NOTIFY_SOCKET ("@" stands for the abstract namespace). */
+/* Send @text, and @fd if there is one, to $NOTIFY_SOCKET ("@" stands for the abstract namespace).
+ */
 static int tell_host(const char *text, int fd, struct rb_err *err)
 {
 	const char *host = getenv("NOTIFY_SOCKET");
@@ -66,12 +68,13 @@ static int tell_host(const char *text, int fd, struct rb_err *err)
 	if (sock < 0 || connect(sock, (const struct sockaddr *)&addr,
 				(socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
 		return rb_fail_sys(err, errno, "connect to NOTIFY_SOCKET %s", host);
-	r = fd >= 0 ? rb_send_fd(sock, text, strlen(text), fd) : rb_write_all(sock, text, strlen(text));
+	r = fd >= 0 ? rb_send_fd(sock, text, strlen(text), fd)
+		    : rb_write_all(sock, text, strlen(text));
 	return r < 0 ? rb_fail_sys(err, -r, "write to NOTIFY_SOCKET %s", host) : 0;
 }
 
-/* READY and MAINPID, then a barrier: the service manager closes the descriptor once it has read them all,
- * and only then may this process end. */
+/* READY and MAINPID, then a barrier: the service manager closes the descriptor once it has read
+ * them all, and only then may this process end. */
 static int forward_ready(const struct rb_notify *n, struct rb_err *err)
 {
 	rb_autofd read_end = -1, write_end = -1;
@@ -91,7 +94,7 @@ static int forward_ready(const struct rb_notify *n, struct rb_err *err)
 	if (r < 0)
 		return r;
 	rb_closep(&write_end);
-	p = (struct pollfd){ .fd = read_end };
+	p = (struct pollfd) { .fd = read_end };
 	(void)poll(&p, 1, 5000); /* a manager that knows no barrier keeps the descriptor: go on */
 	return 0;
 }
@@ -103,7 +106,9 @@ int rb_notify_read(struct rb_notify *n, struct rb_err *err)
 	int r;
 
 	if (len < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : rb_fail_sys(err, errno, "read the notify socket");
+		return errno == EAGAIN || errno == EINTR
+			       ? 0
+			       : rb_fail_sys(err, errno, "read the notify socket");
 	text[len] = '\0';
 	for (char *line = text, *end; line; line = end ? end + 1 : NULL) {
 		end = strchr(line, '\n');
@@ -119,7 +124,8 @@ int rb_notify_read(struct rb_notify *n, struct rb_err *err)
 
 int rb_notify_wait(struct rb_notify *n, int pidfd, struct rb_err *err)
 {
-	struct pollfd p[] = { { .fd = n->fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = n->fd, .events = POLLIN },
+			      { .fd = pidfd, .events = POLLIN } };
 	int r = 0;
 
 	while (n->fd >= 0 && r == 0) {

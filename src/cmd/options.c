@@ -1,7 +1,8 @@
-/* options.c - the parser of the command line and its help, both from the tables of verbs and options
+/* options.c - the parser of the command line and its help, both from the tables of verbs and
+ * options
  *
- * Spellings as engines use them: --flag VALUE, --flag=VALUE, --bool, --bool=true|false, the same with one
- * dash, one-letter forms; options may stand after the id, "--" ends them.
+ * Spellings as engines use them: --flag VALUE, --flag=VALUE, --bool, --bool=true|false, the same
+ * with one dash, one-letter forms; options may stand after the id, "--" ends them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 
 /* Verbs of the contract that this version does not carry out yet. */
 static const struct rb_name later[] = {
-	{ "pause", 0 }, { "resume", 0 }, { "update", 0 }, { "events", 0 }, { "checkpoint", 0 },
-	{ "restore", 0 }, { "mounts", 0 }, { "cp", 0 }, { "net", 0 }, { NULL, 0 },
+	{ "pause", 0 },	  { "resume", 0 }, { "update", 0 }, { "events", 0 }, { "checkpoint", 0 },
+	{ "restore", 0 }, { "mounts", 0 }, { "cp", 0 },	    { "net", 0 },    { NULL, 0 },
 };
 
 #define MAX_NAMES 64
@@ -31,13 +32,16 @@ struct cursor {
 /* --- looking up --- */
 
 static const struct rb_option help_option = {
-	.name = "help", .letter = 'h', .type = RB_OPT_BOOL, .offset = offsetof(struct rb_cli, help),
+	.name = "help",
+	.letter = 'h',
+	.type = RB_OPT_BOOL,
+	.offset = offsetof(struct rb_cli, help),
 	.help = "show this",
 };
 
 /* @name: without dashes, @len bytes of it. One letter after one dash is a short form. */
-static const struct rb_option *find_option(const struct rb_option *options, const char *name, size_t len,
-					   bool one_dash)
+static const struct rb_option *find_option(const struct rb_option *options, const char *name,
+					   size_t len, bool one_dash)
 {
 	for (const struct rb_option *o = options; o->name; o++) {
 		if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
@@ -50,8 +54,8 @@ static const struct rb_option *find_option(const struct rb_option *options, cons
 	return NULL;
 }
 
-static int unknown_option(const struct rb_option *options, const char *word, const char *name, size_t len,
-			  struct rb_err *err)
+static int unknown_option(const struct rb_option *options, const char *word, const char *name,
+			  size_t len, struct rb_err *err)
 {
 	struct rb_name names[MAX_NAMES] = { 0 };
 	rb_autoarena arena = { 0 };
@@ -62,7 +66,8 @@ static int unknown_option(const struct rb_option *options, const char *word, con
 		names[n++].name = o->name;
 	near = rb_name_near(names, rb_arena_strndup(&arena, name, len));
 	if (near)
-		return rb_fail(err, RB_ERR_USAGE, "unknown option %.64s: did you mean --%s?", word, near);
+		return rb_fail(err, RB_ERR_USAGE, "unknown option %.64s: did you mean --%s?", word,
+			       near);
 	return rb_fail(err, RB_ERR_USAGE, "unknown option %.64s: see --help", word);
 }
 
@@ -90,7 +95,8 @@ static int check_choice(const struct rb_option *o, const char *value, struct rb_
 			return 0;
 		rb_buf_printf(&list, "%s%s", c == o->choices ? "" : ", ", *c);
 	}
-	return rb_fail(err, RB_ERR_USAGE, "--%s: \"%.64s\" is none of %s", o->name, value, list.data);
+	return rb_fail(err, RB_ERR_USAGE, "--%s: \"%.64s\" is none of %s", o->name, value,
+		       list.data);
 }
 
 static void add_to_list(struct rb_cli *cli, struct rb_strv *list, const char *value)
@@ -103,8 +109,8 @@ static void add_to_list(struct rb_cli *cli, struct rb_strv *list, const char *va
 	list->v = more;
 }
 
-static int set_option(struct rb_cli *cli, const struct rb_option *o, const char *word, const char *value,
-		      struct rb_err *err)
+static int set_option(struct rb_cli *cli, const struct rb_option *o, const char *word,
+		      const char *value, struct rb_err *err)
 {
 	char *field = (char *)cli + o->offset;
 
@@ -123,7 +129,8 @@ static int set_option(struct rb_cli *cli, const struct rb_option *o, const char 
 		return 0;
 	case RB_OPT_U32:
 		if (rb_parse_u32(value, (uint32_t *)field) < 0)
-			return rb_fail(err, RB_ERR_USAGE, "--%s: \"%.64s\" is no number", o->name, value);
+			return rb_fail(err, RB_ERR_USAGE, "--%s: \"%.64s\" is no number", o->name,
+				       value);
 		return 0;
 	}
 	return rb_fail(err, RB_ERR_USAGE, "--%s: unknown type of option", o->name);
@@ -173,14 +180,17 @@ static int find_cmd(const char *word, const struct rb_cmd **ret, struct rb_err *
 		return rb_fail(err, RB_ERR_USAGE, "%s is not supported yet", word);
 	near = rb_name_near(names, word);
 	if (near)
-		return rb_fail(err, RB_ERR_USAGE, "unknown command \"%.64s\": did you mean %s?", word, near);
+		return rb_fail(err, RB_ERR_USAGE, "unknown command \"%.64s\": did you mean %s?",
+			       word, near);
 	return rb_fail(err, RB_ERR_USAGE, "unknown command \"%.64s\": see runbox --help", word);
 }
 
-int rb_cli_globals(struct rb_cli *cli, int argc, char **argv, const struct rb_cmd **ret_cmd, int *ret_next,
-		   struct rb_err *err)
+int rb_cli_globals(struct rb_cli *cli, int argc, char **argv, const struct rb_cmd **ret_cmd,
+		   int *ret_next, struct rb_err *err)
 {
-	struct cursor c = { .cli = cli, .options = rb_global_options, .argc = argc, .argv = argv, .i = 1 };
+	struct cursor c = {
+		.cli = cli, .options = rb_global_options, .argc = argc, .argv = argv, .i = 1
+	};
 	int r;
 
 	*ret_cmd = NULL;
@@ -204,16 +214,21 @@ int rb_cli_globals(struct rb_cli *cli, int argc, char **argv, const struct rb_cm
 static int check_args(const struct rb_cli *cli, const struct rb_cmd *cmd, struct rb_err *err)
 {
 	if (cli->n_args < cmd->min_args)
-		return rb_fail(err, RB_ERR_USAGE, "too few arguments: runbox %s %s", cmd->name, cmd->args);
+		return rb_fail(err, RB_ERR_USAGE, "too few arguments: runbox %s %s", cmd->name,
+			       cmd->args);
 	if (cmd->max_args >= 0 && cli->n_args > cmd->max_args)
-		return rb_fail(err, RB_ERR_USAGE, "too many arguments from \"%.64s\" on: runbox %s %s",
+		return rb_fail(err, RB_ERR_USAGE,
+			       "too many arguments from \"%.64s\" on: runbox %s %s",
 			       cli->args[cmd->max_args], cmd->name, cmd->args);
 	return 0;
 }
 
-int rb_cli_parse(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char **argv, int next, struct rb_err *err)
+int rb_cli_parse(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char **argv, int next,
+		 struct rb_err *err)
 {
-	struct cursor c = { .cli = cli, .options = cmd->options, .argc = argc, .argv = argv, .i = next };
+	struct cursor c = {
+		.cli = cli, .options = cmd->options, .argc = argc, .argv = argv, .i = next
+	};
 	bool options = true;
 	int r;
 
@@ -268,8 +283,8 @@ static void help_options(const struct rb_option *options, struct rb_buf *out)
 void rb_cli_help(const struct rb_cmd *cmd, struct rb_buf *out)
 {
 	if (cmd) {
-		rb_buf_printf(out, "Usage: runbox [GLOBAL OPTIONS] %s [OPTIONS] %s\n\n%s.\n", cmd->name, cmd->args,
-			      cmd->summary);
+		rb_buf_printf(out, "Usage: runbox [GLOBAL OPTIONS] %s [OPTIONS] %s\n\n%s.\n",
+			      cmd->name, cmd->args, cmd->summary);
 		if (cmd->text)
 			rb_buf_printf(out, "%s\n", cmd->text);
 		rb_buf_add(out, "\nOptions:\n");
@@ -277,11 +292,13 @@ void rb_cli_help(const struct rb_cmd *cmd, struct rb_buf *out)
 		return;
 	}
 	rb_buf_add(out, "Usage: runbox [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARGUMENTS]\n\n"
-			"Runs OCI containers from bundles: a directory with a config.json and a root file system.\n\n"
+			"Runs OCI containers from bundles: a directory with a config.json and a "
+			"root file system.\n\n"
 			"Commands:\n");
 	for (const struct rb_cmd *const *c = rb_cmds; *c; c++)
 		rb_buf_printf(out, "  %-10s%s\n", (*c)->name, (*c)->summary);
 	rb_buf_add(out, "\nGlobal options:\n");
 	help_options(rb_global_options, out);
-	rb_buf_add(out, "\nrunbox COMMAND --help says more about one. RUNBOX_DEBUG=spec,plan,exec,state shows work.\n");
+	rb_buf_add(out, "\nrunbox COMMAND --help says more about one. "
+			"RUNBOX_DEBUG=spec,plan,exec,state shows work.\n");
 }

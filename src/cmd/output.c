@@ -1,6 +1,7 @@
 /* output.c - what verbs print: whole or not at all, and the state as engines read it
  *
- * Keys of the state in the order ociVersion, id, pid, status, bundle, rootfs, created, annotations, owner.
+ * Keys of the state in the order ociVersion, id, pid, status, bundle, rootfs, created, annotations,
+ * owner.
  */
 #include <errno.h>
 #include <string.h>
@@ -33,7 +34,8 @@ static void text(struct rb_buf *out, const char *name, const char *value, int de
 	rb_buf_json(out, value);
 }
 
-void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty, struct rb_buf *out)
+void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty,
+		    struct rb_buf *out)
 {
 	int depth = pretty;
 
@@ -50,7 +52,8 @@ void rb_state_print(const struct rb_state *state, enum rb_status status, bool pr
 		key(out, "annotations", depth, false);
 		rb_buf_add(out, "{");
 		for (size_t i = 0; i < state->annotations.n; i++)
-			text(out, state->annotations.v[i].key, state->annotations.v[i].value, 2 * depth, i == 0);
+			text(out, state->annotations.v[i].key, state->annotations.v[i].value,
+			     2 * depth, i == 0);
 		rb_buf_add(out, pretty ? "\n  }" : "}");
 	}
 	text(out, "owner", state->owner, depth, false);

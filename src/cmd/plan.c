@@ -1,7 +1,7 @@
 /* plan.c - print what create would do, or what it did
  *
- * For a container that is there, the plan is compiled again from the config and the options as they were
- * frozen at create, and shown with the times that were taken.
+ * For a container that is there, the plan is compiled again from the config and the options as they
+ * were frozen at create, and shown with the times that were taken.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,11 +25,21 @@ struct job {
 	size_t times_len;
 };
 
-static const struct { const char *name; enum rb_plan_format format; } format_rows[] = {
-	{ "text", RB_PLAN_TEXT }, { "json", RB_PLAN_JSON }, { "dot", RB_PLAN_DOT },
+static const struct {
+	const char *name;
+	enum rb_plan_format format;
+} format_rows[] = {
+	{ "text", RB_PLAN_TEXT },
+	{ "json", RB_PLAN_JSON },
+	{ "dot", RB_PLAN_DOT },
 };
-static const struct { const char *name; enum rb_cgroup_layout layout; } layout_rows[] = {
-	{ "v1", RB_LAYOUT_V1 }, { "hybrid", RB_LAYOUT_HYBRID }, { "v2", RB_LAYOUT_V2 },
+static const struct {
+	const char *name;
+	enum rb_cgroup_layout layout;
+} layout_rows[] = {
+	{ "v1", RB_LAYOUT_V1 },
+	{ "hybrid", RB_LAYOUT_HYBRID },
+	{ "v2", RB_LAYOUT_V2 },
 };
 
 static enum rb_plan_format chosen_format(const struct rb_cli *cli)
@@ -84,7 +94,8 @@ static int of_bundle(struct rb_cli *cli, const char *dir, struct job *j, struct 
 	return print(cli, j, err);
 }
 
-static int of_container(struct rb_cli *cli, struct rb_container *c, struct job *j, struct rb_err *err)
+static int of_container(struct rb_cli *cli, struct rb_container *c, struct job *j,
+			struct rb_err *err)
 {
 	struct rb_create_opts opts;
 	int r = rb_state_spec(&c->store, &j->spec, err);
@@ -113,7 +124,7 @@ static int of_word(struct rb_cli *cli, const char *word, struct job *j, struct r
 	if (r == 0)
 		r = rb_container_open(&c, root, word, RB_LOCK_NONE, err);
 	if (r == -ENOENT && stat(word, &st) == 0) {
-		*err = (struct rb_err){ 0 };
+		*err = (struct rb_err) { 0 };
 		return of_bundle(cli, word, j, err);
 	}
 	return r < 0 ? r : of_container(cli, &c, j, err);
@@ -122,7 +133,8 @@ static int of_word(struct rb_cli *cli, const char *word, struct job *j, struct r
 static int plan(struct rb_cli *cli, struct rb_err *err)
 {
 	struct job j = { .opts = { 0 } };
-	int r = cli->n_args ? of_word(cli, cli->args[0], &j, err) : of_bundle(cli, cli->bundle, &j, err);
+	int r = cli->n_args ? of_word(cli, cli->args[0], &j, err)
+			    : of_bundle(cli, cli->bundle, &j, err);
 
 	rb_plan_done(&j.plan);
 	rb_spec_done(&j.spec);
@@ -135,14 +147,25 @@ static const char *const layouts[] = { "v1", "hybrid", "v2", NULL };
 static const struct rb_option options[] = {
 	RB_OPT_ROW_BUNDLE,
 	RB_OPT_ROW_CONFIG,
-	{ .name = "format", .type = RB_OPT_CHOICE, RB_OPT_FIELD(format), .choices = formats, .help = "what to print" },
-	{ .name = "assume", .type = RB_OPT_CHOICE, RB_OPT_FIELD(assume), .choices = layouts,
+	{ .name = "format",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(format),
+	  .choices = formats,
+	  .help = "what to print" },
+	{ .name = "assume",
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(assume),
+	  .choices = layouts,
 	  .help = "for a host with these cgroups, not this one" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_plan = {
-	.name = "plan", .args = "[ID|BUNDLE]", .summary = "Print the steps of create, in order, without doing any",
+	.name = "plan",
+	.args = "[ID|BUNDLE]",
+	.summary = "Print the steps of create, in order, without doing any",
 	.text = "For a container that is there: the steps as they were done, with times.",
-	.options = options, .max_args = 1, .run = plan,
+	.options = options,
+	.max_args = 1,
+	.run = plan,
 };

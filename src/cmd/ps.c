@@ -89,11 +89,11 @@ static void exec_ps(char *const *args, int n_args, int out)
 	char **argv = rb_xmalloc(((size_t)n_args + 3) * sizeof(*argv));
 	size_t n = 0;
 
-	argv[n++] = (char *)(uintptr_t)"ps";
+	argv[n++] = (char *)(uintptr_t) "ps";
 	for (int i = 0; i < n_args; i++)
 		argv[n++] = args[i];
 	if (n_args == 0)
-		argv[n++] = (char *)(uintptr_t)"-ef";
+		argv[n++] = (char *)(uintptr_t) "-ef";
 	argv[n] = NULL;
 	(void)signal(SIGPIPE, SIG_DFL);
 	/* ps cuts its lines to this even into a pipe; what does not go to a terminal stays whole */
@@ -128,7 +128,8 @@ static int run_ps(char *const *args, int n_args, char **ret, struct rb_err *err)
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read the output of ps");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return rb_fail(err, RB_ERR_SYS, "ps is not installed (Debian: procps); try --format json");
+		return rb_fail(err, RB_ERR_SYS,
+			       "ps is not installed (Debian: procps); try --format json");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return rb_fail(err, RB_ERR_SYS, "ps failed");
 	return 0;
@@ -167,13 +168,23 @@ static int ps(struct rb_cli *cli, struct rb_err *err)
 
 static const char *const formats[] = { "table", "json", NULL };
 static const struct rb_option options[] = {
-	{ .name = "format", .letter = 'f', .type = RB_OPT_CHOICE, RB_OPT_FIELD(format), .choices = formats,
+	{ .name = "format",
+	  .letter = 'f',
+	  .type = RB_OPT_CHOICE,
+	  RB_OPT_FIELD(format),
+	  .choices = formats,
 	  .help = "what to print" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_ps = {
-	.name = "ps", .args = "ID [PS OPTIONS]", .summary = "List the processes of a container",
+	.name = "ps",
+	.args = "ID [PS OPTIONS]",
+	.summary = "List the processes of a container",
 	.text = "PS OPTIONS (default: -ef) go to ps(1); what it prints must have a column PID.",
-	.options = options, .min_args = 1, .max_args = -1, .flags = RB_CMD_STOP_EARLY, .run = ps,
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.flags = RB_CMD_STOP_EARLY,
+	.run = ps,
 };

@@ -59,7 +59,11 @@ static int run_foreground(struct rb_launch *l, bool keep, struct rb_err *err)
 {
 	struct rb_notify notify = { .fd = -1 };
 	struct rb_foreground fg = {
-		.pid = l->run.pid, .pidfd = -1, .master = l->run.master, .signals = -1, .notify = &notify,
+		.pid = l->run.pid,
+		.pidfd = -1,
+		.master = l->run.master,
+		.signals = -1,
+		.notify = &notify,
 		.keep_size = l->spec.process.has_console_size,
 	};
 	rb_autofd pidfd = -1;
@@ -99,14 +103,27 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 
 static const struct rb_option options[] = {
 	RB_OPT_ROWS_CREATE,
-	{ .name = "detach", .letter = 'd', .type = RB_OPT_BOOL, RB_OPT_FIELD(detach),
+	{ .name = "detach",
+	  .letter = 'd',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(detach),
 	  .help = "return once the program runs" },
-	{ .name = "keep", .type = RB_OPT_BOOL, RB_OPT_FIELD(keep), .help = "do not delete the container at its end" },
+	{ .name = "keep",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(keep),
+	  .help = "do not delete the container at its end" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_run = {
-	.name = "run", .args = "ID", .summary = "Create and start a container, wait for its end, delete it",
-	.text = "The exit status is that of the container's process, 128 and the signal's number when it died of one.",
-	.options = options, .min_args = 1, .max_args = 1, .flags = RB_CMD_PROTECT, .run = run,
+	.name = "run",
+	.args = "ID",
+	.summary = "Create and start a container, wait for its end, delete it",
+	.text = "The exit status is that of the container's process, 128 and the signal's number "
+		"when it died of one.",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.flags = RB_CMD_PROTECT,
+	.run = run,
 };

@@ -32,6 +32,11 @@ static int start(struct rb_cli *cli, struct rb_err *err)
 static const struct rb_option options[] = { RB_OPT_END };
 
 const struct rb_cmd rb_cmd_start = {
-	.name = "start", .args = "ID", .summary = "Run the program of a created container",
-	.options = options, .min_args = 1, .max_args = 1, .run = start,
+	.name = "start",
+	.args = "ID",
+	.summary = "Run the program of a created container",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = start,
 };

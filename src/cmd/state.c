@@ -21,6 +21,11 @@ static int state(struct rb_cli *cli, struct rb_err *err)
 static const struct rb_option options[] = { RB_OPT_END };
 
 const struct rb_cmd rb_cmd_state = {
-	.name = "state", .args = "ID", .summary = "Print the state of a container as JSON",
-	.options = options, .min_args = 1, .max_args = 1, .run = state,
+	.name = "state",
+	.args = "ID",
+	.summary = "Print the state of a container as JSON",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = state,
 };

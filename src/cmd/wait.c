@@ -25,12 +25,18 @@ static int wait_container(struct rb_cli *cli, struct rb_err *err)
 	r = rb_proc_open(c.state.pid, c.state.start_time, &pidfd);
 	if (r == 0)
 		r = rb_pidfd_wait(pidfd, -1);
-	return r < 0 && r != -ESRCH ? rb_fail_sys(err, -r, "wait for container %s", cli->args[0]) : 0;
+	return r < 0 && r != -ESRCH ? rb_fail_sys(err, -r, "wait for container %s", cli->args[0])
+				    : 0;
 }
 
 static const struct rb_option options[] = { RB_OPT_END };
 
 const struct rb_cmd rb_cmd_wait = {
-	.name = "wait", .args = "ID", .summary = "Wait until a container has stopped",
-	.options = options, .min_args = 1, .max_args = 1, .run = wait_container,
+	.name = "wait",
+	.args = "ID",
+	.summary = "Wait until a container has stopped",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = wait_container,
 };

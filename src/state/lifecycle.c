@@ -1,9 +1,9 @@
 /* lifecycle.c - verbs on a container that is there: start, signal, kill, destroy
  *
- * Which verb is legal when is the table below. What create did is undone from the journal alone, last
- * line first; each step of start and delete can be stopped at by the tests (RUNBOX_FAULT), and a second
- * `delete --force` goes on from wherever the first one died.
- * Source: runtime.md 1.3.0 "Operations" and "Lifecycle".
+ * Which verb is legal when is the table below. What create did is undone from the journal alone,
+ * last line first; each step of start and delete can be stopped at by the tests (RUNBOX_FAULT), and
+ * a second `delete --force` goes on from wherever the first one died. Source: runtime.md 1.3.0
+ * "Operations" and "Lifecycle".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,8 @@
 
 #define IN(status) (1u << RB_##status)
 
-static const unsigned legal[RB_VERB_COUNT] = { /* runtime.md "Operations" */
+static const unsigned legal[RB_VERB_COUNT] = {
+	/* runtime.md "Operations" */
 	[RB_VERB_START] = IN(CREATED),
 	[RB_VERB_KILL] = IN(CREATED) | IN(RUNNING) | IN(PAUSED),
 	/* a created container has not run anything yet; engines delete it like a stopped one */
@@ -64,8 +65,8 @@ int rb_verb_check(enum rb_verb verb, enum rb_status status, const char *id, stru
 #pragma GCC diagnostic pop
 }
 
-int rb_container_open(struct rb_container *c, const char *root, const char *id, enum rb_store_lock lock,
-		      struct rb_err *err)
+int rb_container_open(struct rb_container *c, const char *root, const char *id,
+		      enum rb_store_lock lock, struct rb_err *err)
 {
 	int r = rb_store_open(&c->store, root, id, lock, err);
 
@@ -79,7 +80,7 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id, 
 int rb_container_open_damaged(struct rb_container *c, struct rb_err *err)
 {
 	rb_state_done(&c->state);
-	c->state = (struct rb_state){ 0 };
+	c->state = (struct rb_state) { 0 };
 	c->status = RB_STOPPED;
 	return rb_state_load_journal(&c->store, &c->state, err);
 }
@@ -107,7 +108,8 @@ int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, 
 		int r = rb_cgroup_pids(c->state.cgroups.v[i], ret, ret_n);
 
 		if (r < 0)
-			return rb_fail_sys(err, -r, "list the processes of %s", c->state.cgroups.v[i]);
+			return rb_fail_sys(err, -r, "list the processes of %s",
+					   c->state.cgroups.v[i]);
 		if (*ret_n)
 			return 0;
 		free(rb_take_ptr(*ret));
@@ -125,7 +127,8 @@ int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, 
 static void thaw(const struct rb_container *c)
 {
 	for (size_t i = 0; i < c->state.cgroups.n; i++) {
-		rb_autofd dir = open(c->state.cgroups.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rb_autofd dir =
+			open(c->state.cgroups.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (dir < 0)
 			continue;
@@ -146,18 +149,20 @@ static int signal_cgroup(const struct rb_container *c, int signum, struct rb_err
 	for (size_t i = 0; i < n; i++) {
 		rb_autofd pidfd = (int)syscall(SYS_pidfd_open, pids[i], 0);
 
-		/* the list is older than the descriptor: a process that ended in between is no failure */
+		/* the list is older than the descriptor: a process that ended in between is no
+		 * failure */
 		if (pidfd < 0)
 			continue;
 		r = rb_pidfd_signal(pidfd, signum);
 		if (r < 0 && r != -ESRCH)
-			return rb_fail_sys(err, -r, "signal process %d of container %s", pids[i], c->store.id);
+			return rb_fail_sys(err, -r, "signal process %d of container %s", pids[i],
+					   c->store.id);
 	}
 	return 0;
 }
 
-/* SIGKILL to all that is in the cgroups. Only of a create that came to its end: before, a cgroup named
- * in the journal may turn out to be somebody else's. */
+/* SIGKILL to all that is in the cgroups. Only of a create that came to its end: before, a cgroup
+ * named in the journal may turn out to be somebody else's. */
 static int kill_cgroups(const struct rb_container *c, struct rb_err *err)
 {
 	int r = 0;
@@ -175,7 +180,8 @@ static int signal_init(const struct rb_container *c, int signum, struct rb_err *
 	if (r == 0)
 		r = rb_pidfd_signal(pidfd, signum);
 	if (r == -ESRCH)
-		return rb_fail(err, RB_ERR_STATE, "container not running: %s is stopped", c->store.id);
+		return rb_fail(err, RB_ERR_STATE, "container not running: %s is stopped",
+			       c->store.id);
 	return r < 0 ? rb_fail_sys(err, -r, "signal container %s", c->store.id) : 0;
 }
 
@@ -215,8 +221,8 @@ int rb_container_kill(struct rb_container *c, struct rb_err *err)
 	if (pidfd >= 0) {
 		r = rb_pidfd_wait(pidfd, KILL_TIMEOUT_MS);
 		if (r < 0)
-			return rb_fail_sys(err, -r, "wait for process %d of container %s to end", c->state.pid,
-					   c->store.id);
+			return rb_fail_sys(err, -r, "wait for process %d of container %s to end",
+					   c->state.pid, c->store.id);
 	}
 	/* an own pid namespace has ended with its init */
 	r = c->state.own_pidns || !c->state.complete ? 0 : kill_cgroups(c, err);
@@ -227,7 +233,8 @@ int rb_container_kill(struct rb_container *c, struct rb_err *err)
 
 /* --- hooks --- */
 
-static int run_hooks(struct rb_container *c, enum rb_hook_kind kind, bool stop_on_failure, struct rb_err *err)
+static int run_hooks(struct rb_container *c, enum rb_hook_kind kind, bool stop_on_failure,
+		     struct rb_err *err)
 {
 	const char *status = kind == RB_HOOK_POSTSTOP ? "stopped" : "running";
 	struct rb_spec spec = { 0 };
@@ -235,8 +242,8 @@ static int run_hooks(struct rb_container *c, enum rb_hook_kind kind, bool stop_o
 	int r = rb_state_spec(&c->store, &spec, err);
 
 	if (r == 0 && spec.hooks[kind].n) {
-		rb_state_json(&spec, c->store.id, status, kind == RB_HOOK_POSTSTOP ? 0 : c->state.pid,
-			      c->state.bundle, &json);
+		rb_state_json(&spec, c->store.id, status,
+			      kind == RB_HOOK_POSTSTOP ? 0 : c->state.pid, c->state.bundle, &json);
 		r = rb_hooks_run(&spec, kind, json.data, stop_on_failure, err);
 	}
 	rb_spec_done(&spec);
@@ -278,8 +285,8 @@ static int undo_journal(struct rb_container *c, struct walk *w, struct rb_err *e
 	return r;
 }
 
-/* The line is written when the hooks are through: a delete that dies among them runs them again, for
- * runtime.md says that they MUST be invoked. */
+/* The line is written when the hooks are through: a delete that dies among them runs them again,
+ * for runtime.md says that they MUST be invoked. */
 static int poststop(struct rb_container *c, struct walk *w, struct rb_err *err)
 {
 	struct rb_err failure = { 0 };
@@ -320,8 +327,9 @@ int rb_container_destroy(struct rb_container *c, struct rb_err *err)
 
 /* --- start --- */
 
-/* An error of start never leaves the program running: runtime.md "Lifecycle" wants the container stopped
- * when a hook fails. What is left is undone by delete, which then also runs the poststop hooks. */
+/* An error of start never leaves the program running: runtime.md "Lifecycle" wants the container
+ * stopped when a hook fails. What is left is undone by delete, which then also runs the poststop
+ * hooks. */
 static int stop_after(struct rb_container *c, int r)
 {
 	struct rb_err err = { 0 };

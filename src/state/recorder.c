@@ -1,7 +1,8 @@
 /* recorder.c - how a create is recorded: directory, journal, frozen config, state.json
  *
- * exec/ calls these at their place in the plan and knows nothing of /run. The journal's lines are those
- * of state/ itself (create, options, process, start, poststop) and those of steps, for their undo.
+ * exec/ calls these at their place in the plan and knows nothing of /run. The journal's lines are
+ * those of state/ itself (create, options, process, start, poststop) and those of steps, for their
+ * undo.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -107,12 +108,13 @@ static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 
 		if (step->kind != RB_STEP_CGROUP)
 			continue;
-		state->cgroups.v = rb_arena_alloc(&state->arena, (step->u.cgroup.n + 1) * sizeof(char *));
+		state->cgroups.v =
+			rb_arena_alloc(&state->arena, (step->u.cgroup.n + 1) * sizeof(char *));
 		state->cgroups.n = step->u.cgroup.n;
 		for (size_t k = 0; k < step->u.cgroup.n; k++)
-			state->cgroups.v[k] = rb_arena_printf(&state->arena, "%s%s",
-							      step->u.cgroup.dirs[k].hierarchy->mount,
-							      step->u.cgroup.dirs[k].path);
+			state->cgroups.v[k] = rb_arena_printf(
+				&state->arena, "%s%s", step->u.cgroup.dirs[k].hierarchy->mount,
+				step->u.cgroup.dirs[k].path);
 	}
 }
 
@@ -132,12 +134,19 @@ static int created(void *ctx, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
 	rb_autostate state = {
-		.oci_version = rec->spec->oci_version, .id = rec->run->id, .bundle = rec->run->bundle,
-		.rootfs = rec->rootfs, .created = rec->created, .complete = true, .pid = rec->run->pid,
-		.start_time = rec->start_time, .annotations = rec->spec->annotations,
+		.oci_version = rec->spec->oci_version,
+		.id = rec->run->id,
+		.bundle = rec->run->bundle,
+		.rootfs = rec->rootfs,
+		.created = rec->created,
+		.complete = true,
+		.pid = rec->run->pid,
+		.start_time = rec->start_time,
+		.annotations = rec->spec->annotations,
 		.own_pidns = rec->run->plan->new_ns & CLONE_NEWPID,
 		.has_poststart = rec->spec->hooks[RB_HOOK_POSTSTART].n > 0,
-		.has_poststop = rec->spec->hooks[RB_HOOK_POSTSTOP].n > 0, .uid = geteuid(),
+		.has_poststop = rec->spec->hooks[RB_HOOK_POSTSTOP].n > 0,
+		.uid = geteuid(),
 	};
 	rb_autobuf text = { 0 };
 	int r = write_times(rec, err);
@@ -162,8 +171,13 @@ static void end(void *ctx)
 
 void rb_record_init(struct rb_record *record, struct rb_recorder *rec)
 {
-	*rec = (struct rb_recorder){
-		.ctx = record, .note = note, .begin = begin, .child = child, .created = created, .end = end,
+	*rec = (struct rb_recorder) {
+		.ctx = record,
+		.note = note,
+		.begin = begin,
+		.child = child,
+		.created = created,
+		.end = end,
 	};
 }
 

@@ -1,8 +1,8 @@
 /* state.c - what is known of a container: state.json, else the journal; and what it is doing now
  *
- * The status is not stored. It is read off the process (pid and start time), the file of the gate and
- * the freezer, so that it is true also after any of us was killed.
- * Source: runtime.md 1.3.0 "State".
+ * The status is not stored. It is read off the process (pid and start time), the file of the gate
+ * and the freezer, so that it is true also after any of us was killed. Source: runtime.md 1.3.0
+ * "State".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@
 
 static const char *const status_names[RB_STATUS_COUNT] = {
 	[RB_CREATING] = "creating", [RB_CREATED] = "created", [RB_RUNNING] = "running",
-	[RB_PAUSED] = "paused", [RB_STOPPED] = "stopped",
+	[RB_PAUSED] = "paused",	    [RB_STOPPED] = "stopped",
 };
 
 const char *rb_status_name(enum rb_status status)
@@ -65,7 +65,10 @@ bool rb_journal_own(const char *line)
 }
 
 /* Flags and texts of "options", one table for writing and reading. */
-static const struct { const char *name; size_t offset; } option_flags[] = {
+static const struct {
+	const char *name;
+	size_t offset;
+} option_flags[] = {
 	{ "no-pivot", offsetof(struct rb_create_opts, no_pivot) },
 	{ "no-new-keyring", offsetof(struct rb_create_opts, no_new_keyring) },
 	{ "cgroups-disabled", offsetof(struct rb_create_opts, cgroups_disabled) },
@@ -75,7 +78,7 @@ static const struct { const char *name; size_t offset; } option_flags[] = {
 	{ "pid-file=", offsetof(struct rb_create_opts, pid_file) },
 	{ "notify-dir=", offsetof(struct rb_create_opts, notify_dir) },
 };
-#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define LEN(a)	     (sizeof(a) / sizeof((a)[0]))
 #define PRESERVE_FDS "preserve-fds="
 
 void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line)
@@ -87,7 +90,8 @@ void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line)
 		if (*(const bool *)((const char *)opts + option_flags[i].offset))
 			rb_journal_field(line, option_flags[i].name);
 	for (size_t i = 0; i < LEN(option_texts); i++) {
-		const char *text = *(const char *const *)((const char *)opts + option_texts[i].offset);
+		const char *text =
+			*(const char *const *)((const char *)opts + option_texts[i].offset);
 		rb_autobuf field = { 0 };
 
 		if (!text)
@@ -114,13 +118,13 @@ static void read_option(const char *field, struct rb_create_opts *opts)
 		opts->preserve_fds = (unsigned)strtoul(field + strlen(PRESERVE_FDS), NULL, 10);
 }
 
-int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena, struct rb_create_opts *ret,
-			 struct rb_err *err)
+int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena,
+			 struct rb_create_opts *ret, struct rb_err *err)
 {
 	struct rb_strv journal, fields;
 	int r = rb_store_journal(store, arena, &journal, err);
 
-	*ret = (struct rb_create_opts){ 0 };
+	*ret = (struct rb_create_opts) { 0 };
 	for (size_t i = 0; r == 0 && i < journal.n; i++) {
 		rb_journal_split(arena, journal.v[i], &fields);
 		for (size_t k = 1; rb_streq(fields.v[0], "options") && k < fields.n; k++)
@@ -148,13 +152,14 @@ int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, 
 			state->oci_version = f.v[2];
 			state->rootfs = f.v[3];
 			state->created = f.v[4];
-		} else if (rb_streq(f.v[0], "process") && f.n == 3 && rb_parse_u64(f.v[1], &number) == 0 &&
+		} else if (rb_streq(f.v[0], "process") && f.n == 3 &&
+			   rb_parse_u64(f.v[1], &number) == 0 &&
 			   rb_parse_u64(f.v[2], &state->start_time) == 0) {
 			state->pid = (pid_t)number;
 		}
 	}
 	/* the copy of the config may not have been written yet: then no hook has run either */
-	if (r == 0 && rb_state_spec(store, &spec, &(struct rb_err){ 0 }) == 0)
+	if (r == 0 && rb_state_spec(store, &spec, &(struct rb_err) { 0 }) == 0)
 		state->has_poststop = spec.hooks[RB_HOOK_POSTSTOP].n > 0;
 	rb_spec_done(&spec);
 	return r;
@@ -198,20 +203,22 @@ static bool is_frozen(const struct rb_state *state)
 {
 	for (size_t i = 0; i < state->cgroups.n; i++) {
 		rb_autofree char *v2 = NULL, *v1 = NULL;
-		rb_autofd dir = open(state->cgroups.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rb_autofd dir =
+			open(state->cgroups.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 		if (dir < 0)
 			continue;
 		if (rb_read_file(dir, "cgroup.freeze", 64, &v2, NULL) == 0 && *v2 == '1')
 			return true;
-		if (rb_read_file(dir, "freezer.state", 64, &v1, NULL) == 0 && rb_startswith(v1, "FR"))
+		if (rb_read_file(dir, "freezer.state", 64, &v1, NULL) == 0 &&
+		    rb_startswith(v1, "FR"))
 			return true; /* FROZEN or FREEZING */
 	}
 	return false;
 }
 
-/* The gate's file is removed by start; a start that died before that has left its line in the journal,
- * and then only the gate itself knows. */
+/* The gate's file is removed by start; a start that died before that has left its line in the
+ * journal, and then only the gate itself knows. */
 static int is_waiting(const struct rb_store *store, struct rb_err *err)
 {
 	rb_autoarena arena = { 0 };
@@ -219,7 +226,9 @@ static int is_waiting(const struct rb_store *store, struct rb_err *err)
 	int r;
 
 	if (faccessat(store->dir_fd, "gate", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : rb_fail_sys(err, errno, "look at the gate of container %s", store->id);
+		return errno == ENOENT ? 0
+				       : rb_fail_sys(err, errno, "look at the gate of container %s",
+						     store->id);
 	r = rb_store_journal(store, &arena, &journal, err);
 	if (r < 0)
 		return r;

@@ -1,6 +1,7 @@
 /* state_json.c - state.json, written and read by one table
  *
- * Pure. A file that lacks a field or holds a value of another type was not written by us and is refused.
+ * Pure. A file that lacks a field or holds a value of another type was not written by us and is
+ * refused.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -128,7 +129,7 @@ static bool take_kvs(struct rb_arena *arena, const struct rb_json *node, void *v
 	for (const struct rb_json *c = node->child; c; c = c->next) {
 		if (c->type != RB_JSON_STRING)
 			return false;
-		kvs->v[kvs->n++] = (struct rb_kv){ c->key, c->text };
+		kvs->v[kvs->n++] = (struct rb_kv) { c->key, c->text };
 	}
 	return true;
 }
@@ -178,7 +179,8 @@ int rb_state_parse(const char *text, size_t len, struct rb_state *state, struct 
 		if (!node)
 			return rb_fail(err, RB_ERR_STATE, "state.json has no %s", fields[i].key);
 		if (!fields[i].take(&state->arena, node, (char *)state + fields[i].offset))
-			return rb_fail(err, RB_ERR_STATE, "state.json: %s has a value it cannot have", fields[i].key);
+			return rb_fail(err, RB_ERR_STATE,
+				       "state.json: %s has a value it cannot have", fields[i].key);
 	}
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* store.c - the directory of a container: made, locked, journalled, removed
  *
- * Everything goes through directory descriptors, nothing follows a link, and a directory that is not
- * ours is refused. The lock is flock(2) on a file inside, so it dies with its holder; since `delete`
- * removes that file, whoever gets the lock checks that the directory is still the one by that name.
+ * Everything goes through directory descriptors, nothing follows a link, and a directory that is
+ * not ours is refused. The lock is flock(2) on a file inside, so it dies with its holder; since
+ * `delete` removes that file, whoever gets the lock checks that the directory is still the one by
+ * that name.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,8 @@
 /* Deeper than anything we make; the container can write to none of it. */
 #define TREE_DEPTH 8
 
-int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root, struct rb_err *err)
+int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root,
+		  struct rb_err *err)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	rb_autofree char *cwd = NULL;
@@ -33,7 +35,8 @@ int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_r
 	if (!option && geteuid() == 0)
 		option = "/run/runbox";
 	if (!option && (!xdg || *xdg != '/'))
-		return rb_fail(err, RB_ERR_USAGE, "XDG_RUNTIME_DIR is not set: say where to keep state with --root");
+		return rb_fail(err, RB_ERR_USAGE,
+			       "XDG_RUNTIME_DIR is not set: say where to keep state with --root");
 	if (!option)
 		option = rb_arena_printf(arena, "%s/runbox", xdg);
 	if (*option == '/') {
@@ -49,17 +52,21 @@ int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_r
 
 int rb_id_check(const char *id, struct rb_err *err)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-";
 	size_t len = strlen(id);
 
 	if (len == 0)
 		return rb_fail(err, RB_ERR_USAGE, "the container ID is empty");
 	if (id[strspn(id, allowed)] || rb_streq(id, ".") || rb_streq(id, ".."))
-		return rb_fail(err, RB_ERR_USAGE, "invalid container ID \"%.64s\": letters, digits and _+.- are allowed",
-			       id);
+		return rb_fail(
+			err, RB_ERR_USAGE,
+			"invalid container ID \"%.64s\": letters, digits and _+.- are allowed", id);
 	/* the id is the name of a directory */
 	if (len > NAME_MAX)
-		return rb_fail(err, RB_ERR_USAGE, "the container ID has %zu bytes, at most %d are allowed", len, NAME_MAX);
+		return rb_fail(err, RB_ERR_USAGE,
+			       "the container ID has %zu bytes, at most %d are allowed", len,
+			       NAME_MAX);
 	return 0;
 }
 
@@ -72,10 +79,11 @@ static int check_owner(int fd, const char *path, struct rb_err *err)
 	if (fstat(fd, &st) < 0)
 		return rb_fail_sys(err, errno, "look at %s", path);
 	if (st.st_uid != geteuid())
-		return rb_fail(err, RB_ERR_STATE, "state directory %s belongs to uid %u, not to %u", path, st.st_uid,
-			       geteuid());
+		return rb_fail(err, RB_ERR_STATE, "state directory %s belongs to uid %u, not to %u",
+			       path, st.st_uid, geteuid());
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) && !(st.st_mode & S_ISVTX))
-		return rb_fail(err, RB_ERR_STATE, "state directory %s can be written to by others (mode %04o)", path,
+		return rb_fail(err, RB_ERR_STATE,
+			       "state directory %s can be written to by others (mode %04o)", path,
 			       st.st_mode & 07777);
 	return 0;
 }
@@ -111,7 +119,9 @@ static int open_root(struct rb_store *store, const char *root, bool create, stru
 		fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0)
-		return errno == ENOENT && !create ? -ENOENT : rb_fail_sys(err, errno, "open state directory %s", root);
+		return errno == ENOENT && !create
+			       ? -ENOENT
+			       : rb_fail_sys(err, errno, "open state directory %s", root);
 	r = check_owner(fd, root, err);
 	if (r < 0)
 		return r;
@@ -150,15 +160,19 @@ static bool still_there(const struct rb_store *store, const char *id)
 
 static int open_lock(const struct rb_store *store, int *ret_fd, struct rb_err *err)
 {
-	int fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+	int fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+			0600);
 
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : rb_fail_sys(err, errno, "open the lock of container %s", store->id);
+		return errno == ENOENT ? -ENOENT
+				       : rb_fail_sys(err, errno, "open the lock of container %s",
+						     store->id);
 	*ret_fd = fd;
 	return 0;
 }
 
-/* Return: 0 with the lock held on the directory of that name; -ENOENT when it was removed meanwhile */
+/* Return: 0 with the lock held on the directory of that name; -ENOENT when it was removed meanwhile
+ */
 static int take_lock(struct rb_store *store, struct rb_err *err)
 {
 	rb_autofd fd = -1;
@@ -193,7 +207,8 @@ int rb_store_create(struct rb_store *store, const char *root, const char *id, st
 	if (r == 0)
 		r = take_lock(store, err);
 	if (r == -ENOENT && err->kind == RB_ERR_NONE)
-		(void)rb_fail(err, RB_ERR_STATE, "container %s was deleted while it was being created", id);
+		(void)rb_fail(err, RB_ERR_STATE,
+			      "container %s was deleted while it was being created", id);
 	return r;
 }
 
@@ -231,7 +246,8 @@ bool rb_store_is_locked(const struct rb_store *store)
 
 	if (store->lock_fd >= 0)
 		return false; /* by us */
-	/* shared, and let go at once: a create that waits for it in this moment gets it right after */
+	/* shared, and let go at once: a create that waits for it in this moment gets it right after
+	 */
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
@@ -240,7 +256,8 @@ bool rb_store_is_locked(const struct rb_store *store)
 int rb_store_note(const struct rb_store *store, const char *line, struct rb_err *err)
 {
 	rb_autofd fd = openat(store->dir_fd, "journal",
-			      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+			      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+			      0600);
 	rb_autobuf whole = { 0 };
 	int r;
 
@@ -251,14 +268,15 @@ int rb_store_note(const struct rb_store *store, const char *line, struct rb_err 
 	return r < 0 ? rb_fail_sys(err, -r, "write the journal of container %s", store->id) : 0;
 }
 
-int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret, struct rb_err *err)
+int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret,
+		     struct rb_err *err)
 {
 	rb_autofree char *text = NULL;
 	size_t n = 0, len;
 	char **v;
 	int r = rb_read_file(store->dir_fd, "journal", JOURNAL_MAX, &text, &len);
 
-	*ret = (struct rb_strv){ 0 };
+	*ret = (struct rb_strv) { 0 };
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -277,7 +295,8 @@ bool rb_store_has_line(const struct rb_strv *journal, const char *kind)
 	size_t len = strlen(kind);
 
 	for (size_t i = 0; i < journal->n; i++)
-		if (rb_startswith(journal->v[i], kind) && (journal->v[i][len] == '\t' || !journal->v[i][len]))
+		if (rb_startswith(journal->v[i], kind) &&
+		    (journal->v[i][len] == '\t' || !journal->v[i][len]))
 			return true;
 	return false;
 }
@@ -378,7 +397,8 @@ int rb_store_remove(struct rb_store *store, struct rb_err *err)
 		r = remove_entry(store->dir_fd, last[i], 0);
 	if (r == 0 && unlinkat(store->root_fd, store->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
-	return r < 0 ? rb_fail_sys(err, -r, "remove state directory %s/%s", store->root, store->id) : 0;
+	return r < 0 ? rb_fail_sys(err, -r, "remove state directory %s/%s", store->root, store->id)
+		     : 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -395,7 +415,7 @@ int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret,
 	DIR *dir;
 	int r = open_root(&store, root, false, err);
 
-	*ret = (struct rb_strv){ 0 };
+	*ret = (struct rb_strv) { 0 };
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
@@ -405,7 +425,8 @@ int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret,
 		return rb_fail_sys(err, errno, "read state directory %s", root);
 	store.root_fd = -1; /* closedir() closes it */
 	while ((e = readdir(dir))) {
-		if ((e->d_type != DT_DIR && e->d_type != DT_UNKNOWN) || rb_id_check(e->d_name, &ignored) < 0)
+		if ((e->d_type != DT_DIR && e->d_type != DT_UNKNOWN) ||
+		    rb_id_check(e->d_name, &ignored) < 0)
 			continue;
 		if (ret->n == cap) {
 			char **more = rb_arena_alloc(arena, (cap * 2 + 16) * sizeof(*more));
