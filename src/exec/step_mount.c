@@ -511,8 +511,9 @@ static int open_source(struct rb_run *run, const struct rb_step *step, int *ret_
 	int r;
 
 	if (is_bind(m)) {
-		/* shows what is mounted in the new tree */
-		if (inside_rootfs(run, source_of(step)))
+		/* shows what is mounted in the new tree; but an id map takes the host's rights, and its
+		 * mount shows the root as it was before */
+		if (inside_rootfs(run, source_of(step)) && step->u.mount.n_uids == 0)
 			return 0;
 		tree = link_source(run, step);
 		if (tree >= 0) {
