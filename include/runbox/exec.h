@@ -66,7 +66,6 @@ struct rb_run {
 	/* of exec/ alone */
 	int host_sync;              /* the host side's end while the child is being cloned */
 	bool is_exec;               /* a further process, not a container */
-	bool entered;               /* the child has prepared itself */
 	bool hook_failed;
 	struct rb_buf records;      /* what was noted so far, a line each */
 	struct rb_buf seccomp_bpf;  /* the compiled filter: an array of struct sock_filter */

@@ -42,8 +42,8 @@ static void forget(struct rb_run *run)
 			run->sources[i] = -1;
 }
 
-/* Before the first barrier: the runtime may have died since the clone; the barrier then sees the end. */
-static void enter(struct rb_run *run)
+/* The runtime may have died since the clone: then the first barrier sees the end of the socket. */
+void rb_child_enter(struct rb_run *run)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
 	rb_closep(&run->host_sync);
@@ -57,7 +57,6 @@ static void enter(struct rb_run *run)
 		forget(run);
 		run->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
 	}
-	run->entered = true;
 }
 
 int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
@@ -65,8 +64,6 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 	unsigned token = (unsigned)(step - run->plan->steps);
 	int r;
 
-	if (run->side == RB_SIDE_CHILD && !run->entered)
-		enter(run);
 	/* once the host side has been told, it may end at any moment and rightly so; from here on the end of
 	 * the socket alone tells a death from a success */
 	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD && !run->die_with_parent)

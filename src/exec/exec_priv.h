@@ -146,6 +146,8 @@ int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook 
 /** rb_caps_apply() - capset(2) and ambient set to exactly these; bounding was dropped before. Plain. */
 int rb_caps_apply(const struct rb_caps *sets);
 
+/** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the host behind */
+void rb_child_enter(struct rb_run *run);
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 

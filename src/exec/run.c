@@ -122,6 +122,7 @@ void rb_child_main(struct rb_run *run)
 
 	run->side = RB_SIDE_CHILD;
 	rb_log_forward(run->sync, rb_sync_warn);
+	rb_child_enter(run);
 	(void)walk(run, &err); /* returns only when it failed: the last row is exec */
 	rb_sync_fail(run->sync, &err);
 	_exit(1);

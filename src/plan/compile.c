@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sched.h>
 #include <string.h>
 
 typedef int compile_fn(struct compile *c, struct rb_err *err);
@@ -46,19 +47,17 @@ static compile_fn *const emitters[] = {
 	/* --- host, while the child waits --- */
 	/* from outside: a process cannot map more than its own id (user_namespaces(7)) */
 	emit_id_map,
-	emit_attach,
-	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE
-	 * (proc(5)) */
-	emit_oom_score,
-	/* the child does nothing before its ids are mapped and it is in its cgroups */
+	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
+	/* moving a process between cgroups can wait for milliseconds in the kernel: the child makes its
+	 * mounts meanwhile, and waits where it depends on it (emit_attached) */
+	emit_attach,
+	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
+	emit_oom_score,
 
 	/* --- child, the host's file system still at / --- */
 	/* needs the id map; before anything is made that should belong to the mapped root */
 	emit_become_root,
-	/* after attach: the cgroup of the caller becomes the root of the namespace
-	 * (cgroup_namespaces(7)) */
-	emit_cgroup_ns,
 	/* before anything else reads a clock; offsets must be set while the namespace is empty
 	 * (time_namespaces(7)) */
 	emit_time_ns,
@@ -81,6 +80,7 @@ static compile_fn *const emitters[] = {
 	emit_hidden_paths,
 	/* config.md "Prestart", "CreateRuntime Hooks": after the namespaces and the mount
 	 * operations, before pivot_root; prestart before createRuntime before createContainer */
+	emit_attached,
 	emit_mounted,
 	emit_prestart,
 	emit_create_runtime,
@@ -135,9 +135,10 @@ static compile_fn *const exec_emitters[] = {
 	emit_enter,
 	emit_attach,
 	emit_oom_score,
-	emit_mapped,
 	emit_become_root,
 	emit_console,
+	/* a move into a cpuset resets the affinity (cpuset(7)), so it is set after that */
+	emit_attached,
 	emit_exec_setup,
 	emit_credentials,
 	emit_program,
@@ -232,7 +233,22 @@ static int add_barrier(struct compile *c, const char *name, unsigned from)
 static int emit_mapped(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	return add_barrier(c, "mapped", RB_SIDE_HOST);
+	return compile_is_new(c, CLONE_NEWUSER) ? add_barrier(c, "mapped", RB_SIDE_HOST) : 0;
+}
+
+/* Once: before the first row that needs the child to be in its cgroups, at the latest before hooks. */
+int emit_attached(struct compile *c, struct rb_err *err)
+{
+	bool waits = c->n_dirs && !c->clone_into;
+
+	if (c->attached)
+		return 0;
+	c->attached = true;
+	if (waits || c->spec->process.has_oom_score_adj)
+		(void)add_barrier(c, "attached", RB_SIDE_HOST);
+	/* after attach: the cgroup of the caller becomes the root of the namespace
+	 * (cgroup_namespaces(7)); an exec enters the one that is there */
+	return emit_cgroup_ns(c, err);
 }
 
 /* Only the hooks of the host side need the two sides to wait for each other here. */

@@ -354,8 +354,13 @@ int emit_mounts(struct compile *c, struct rb_err *err)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++)
-		r = add_mount(c, RB_STEP_MOUNT, i, err);
+	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
+		/* a cgroup mount shows the namespace of whoever makes it */
+		if (is_cgroup(&c->mounts[i]) && compile_is_new(c, CLONE_NEWCGROUP))
+			r = emit_attached(c, err);
+		if (r == 0)
+			r = add_mount(c, RB_STEP_MOUNT, i, err);
+	}
 	if (r == 0 && compile_is_new(c, CLONE_NEWNS))
 		add_notify(c);
 	return r;

@@ -25,6 +25,7 @@ struct compile {
 	size_t n_dirs;
 	bool clone_into;		/* the child is born in its cgroup */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
+	bool attached; /* emit_attached() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
 	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
 	const char *root_path, *bundle; /* absolute, cleaned; for comparing, never for opening */
@@ -46,6 +47,9 @@ bool compile_has(const struct compile *c, unsigned long flag);
 char *compile_clean(struct rb_arena *a, const char *base, const char *path);
 /** compile_below() - is @path the directory @dir or below it? Both cleaned. */
 bool compile_below(const char *path, const char *dir);
+
+/* compile.c: the wait for the host side's attach, which rows of other files may need early */
+int emit_attached(struct compile *c, struct rb_err *err);
 
 /* check.c: fields that stand for themselves, and those of later versions */
 int check_options(struct compile *c, struct rb_err *err);

@@ -79,11 +79,12 @@ static void describe_device_rules(const struct rb_step *step, struct rb_buf *out
 {
 	const struct rb_resources *res = step->u.limits.res;
 
-	rb_buf_add(out, "deny all; the default devices");
+	rb_buf_add(out, "deny all; ");
 	for (size_t i = 0; i < res->n_devices; i++) {
-		rb_buf_add(out, "; ");
 		plan_device_rule(&res->devices[i], out);
+		rb_buf_add(out, "; ");
 	}
+	rb_buf_add(out, "allow the default devices");
 }
 
 static void describe_filter(const struct rb_step *step, struct rb_buf *out)
