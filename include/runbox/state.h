@@ -48,8 +48,8 @@ struct rb_create_opts {
 /** What is known of a container: from state.json, or from the journal of a create that died. */
 struct rb_state {
 	struct rb_arena arena;
-	const char *oci_version, *id, *bundle, *rootfs, *owner,
-		*created;    /* created: RFC 3339, nanoseconds */
+	const char *oci_version, *id, *bundle, *rootfs;
+	const char *created; /* RFC 3339, nanoseconds */
 	bool complete;	     /* state.json was there: create came to its end */
 	pid_t pid;	     /* 0 when there is none */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
@@ -129,6 +129,8 @@ int rb_store_list(struct rb_arena *arena, const char *root, struct rb_strv *ret,
 int rb_state_load(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
 /** rb_state_load_journal() - from the journal alone */
 int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, struct rb_err *err);
+/** rb_state_owner() - who made it: the login name out of /etc/passwd, else the number */
+const char *rb_state_owner(struct rb_state *state);
 void rb_state_done(struct rb_state *state);
 #define rb_autostate __attribute__((cleanup(rb_state_done))) struct rb_state
 /** rb_state_text() - the text of state.json */

@@ -172,8 +172,7 @@ void rb_foreground_end(struct rb_foreground *fg);
 int rb_print(const struct rb_buf *text, struct rb_err *err);
 /** rb_state_print() - the state of `state` (pretty) and `list` (compact), keys in the order engines
  * know */
-void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty,
-		    struct rb_buf *out);
+void rb_state_print(struct rb_state *state, enum rb_status status, bool pretty, struct rb_buf *out);
 
 /* --- features.c --- */
 /** rb_seccomp_version() - "2.5.4" */

@@ -26,7 +26,7 @@ static const char *printable(struct rb_arena *arena, const char *text)
 	return rb_arena_strdup(arena, out.data);
 }
 
-static void add_row(struct table *t, const struct rb_container *c)
+static void add_row(struct table *t, struct rb_container *c)
 {
 	const char **row = t->rows[t->n++];
 	bool alive = c->status != RB_STOPPED && c->status != RB_CREATING;
@@ -36,7 +36,7 @@ static void add_row(struct table *t, const struct rb_container *c)
 	row[2] = rb_status_name(c->status);
 	row[3] = printable(t->arena, c->state.bundle);
 	row[4] = rb_arena_strdup(t->arena, c->state.created);
-	row[5] = printable(t->arena, c->state.owner);
+	row[5] = printable(t->arena, rb_state_owner(&c->state));
 }
 
 static void print_row(const char *const *row, const size_t *width, struct rb_buf *out)

@@ -34,8 +34,7 @@ static void text(struct rb_buf *out, const char *name, const char *value, int de
 	rb_buf_json(out, value);
 }
 
-void rb_state_print(const struct rb_state *state, enum rb_status status, bool pretty,
-		    struct rb_buf *out)
+void rb_state_print(struct rb_state *state, enum rb_status status, bool pretty, struct rb_buf *out)
 {
 	int depth = pretty;
 
@@ -56,6 +55,6 @@ void rb_state_print(const struct rb_state *state, enum rb_status status, bool pr
 			     2 * depth, i == 0);
 		rb_buf_add(out, pretty ? "\n  }" : "}");
 	}
-	text(out, "owner", state->owner, depth, false);
+	text(out, "owner", rb_state_owner(state), depth, false);
 	rb_buf_add(out, pretty ? "\n}" : "}");
 }

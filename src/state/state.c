@@ -36,7 +36,7 @@ void rb_state_done(struct rb_state *state)
 	rb_arena_done(&state->arena);
 }
 
-const char *rb_owner_name(struct rb_arena *arena, uid_t uid)
+const char *rb_state_owner(struct rb_state *state)
 {
 	FILE *f = fopen("/etc/passwd", "re");
 	const char *name = NULL;
@@ -44,11 +44,11 @@ const char *rb_owner_name(struct rb_arena *arena, uid_t uid)
 
 	/* the file alone: a name service has no business in a runtime */
 	while (f && !name && (pw = fgetpwent(f)))
-		if (pw->pw_uid == uid)
-			name = rb_arena_strdup(arena, pw->pw_name);
+		if (pw->pw_uid == state->uid)
+			name = rb_arena_strdup(&state->arena, pw->pw_name);
 	if (f)
 		(void)fclose(f); /* only read from */
-	return name ? name : rb_arena_printf(arena, "%u", uid);
+	return name ? name : rb_arena_printf(&state->arena, "%u", state->uid);
 }
 
 /* --- the journal's own lines --- */
@@ -181,7 +181,6 @@ int rb_state_load(const struct rb_store *store, struct rb_state *state, struct r
 		return r;
 	state->complete = text != NULL;
 	state->id = store->id;
-	state->owner = rb_owner_name(&state->arena, state->uid);
 	return 0;
 }
 

@@ -13,7 +13,4 @@ bool rb_journal_own(const char *line);
 /** rb_options_line() - the journal line that keeps what a create was asked */
 void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line);
 
-/** rb_owner_name() - the login name of @uid out of /etc/passwd, else its number; in the arena */
-const char *rb_owner_name(struct rb_arena *arena, uid_t uid);
-
 #endif
