@@ -2,13 +2,14 @@
  *
  *   create   one mkdirat(2) a hierarchy when the parent is there; else step by step from the mount
  *   leaf     the directory is opened once, below its mount (RESOLVE_BENEATH|NO_SYMLINKS), and kept
- *   attach   by the child itself on v1: a write of "0" to `tasks` moves one thread and waits for nobody, where a
- *            pid written by another process waits for an RCU grace period, 5 to 20 ms on an idle host
- *            (kernel/cgroup/cgroup.c, cgroup_procs_write_start())
+ *   attach   by the child itself on v1: its "0" in `tasks` moves one thread and waits for nobody;
+ *            a pid that another process writes waits for an RCU grace period, 5 to 20 ms on an idle
+ *            host (kernel/cgroup/cgroup.c, cgroup_procs_write_start())
  *
- * Every directory that runbox makes is marked by an extended attribute, so that the last container under a
- * parent removes it and undo never kills in a cgroup of somebody else. Sources: cgroups(7), kernel
- * cgroup-v2.rst, cgroup-v1/cpusets.rst ("cgroup.clone_children"), freezer-subsystem.rst.
+ * Every directory that runbox makes is marked by an extended attribute, so that the last
+ * container under a parent removes it and undo never kills in a cgroup of somebody else.
+ * Sources: cgroups(7), kernel cgroup-v2.rst, cgroup-v1/cpusets.rst ("cgroup.clone_children"),
+ * freezer-subsystem.rst.
  */
 #include "runbox/cgroup.h"
 
@@ -40,7 +41,8 @@ static void abs_path(const struct rb_cgroup_dir *dir, struct rb_buf *out)
 /* --- marks --- */
 
 static const char *const mark_values[] = {
-	[RB_MARK_MADE] = "made", [RB_MARK_FOUND] = "found",
+	[RB_MARK_MADE] = "made",
+	[RB_MARK_FOUND] = "found",
 };
 
 void rb_cgroup_mark_set(const char *path, enum rb_cgroup_mark mark)
@@ -53,7 +55,8 @@ void rb_cgroup_mark_set(const char *path, enum rb_cgroup_mark mark)
 		return;
 	}
 	if (lsetxattr(path, "trusted.runbox", value, strlen(value), 0) < 0)
-		(void)lsetxattr(path, "user.runbox", value, strlen(value), 0); /* see mark_get() for "neither" */
+		(void)lsetxattr(path, "user.runbox", value, strlen(value),
+				0); /* see mark_get() for "neither" */
 }
 
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *path)
@@ -64,10 +67,12 @@ enum rb_cgroup_mark rb_cgroup_mark_get(const char *path)
 	if (n < 0)
 		n = lgetxattr(path, "user.runbox", value, sizeof(value));
 	if (n < 0)
-		/* v1 has no user.* attributes; who may not set trusted.* there could not mark at all */
+		/* v1 has no user.* attributes; who may not set trusted.* there could not mark
+		 * at all */
 		return errno == EOPNOTSUPP && geteuid() != 0 ? RB_MARK_MADE : RB_MARK_NONE;
 	for (size_t m = RB_MARK_MADE; m <= RB_MARK_FOUND; m++)
-		if ((size_t)n == strlen(mark_values[m]) && memcmp(value, mark_values[m], (size_t)n) == 0)
+		if ((size_t)n == strlen(mark_values[m]) &&
+		    memcmp(value, mark_values[m], (size_t)n) == 0)
 			return (enum rb_cgroup_mark)m;
 	return RB_MARK_NONE;
 }
@@ -75,7 +80,10 @@ enum rb_cgroup_mark rb_cgroup_mark_get(const char *path)
 /* --- opened directories --- */
 
 /* One process makes one container at a time, so this is at most one a hierarchy. */
-static struct { char *path; int fd; } leaves[32];
+static struct {
+	char *path;
+	int fd;
+} leaves[32];
 static size_t n_leaves;
 
 void rb_cgroup_forget(void)
@@ -114,6 +122,7 @@ static int keep_leaf(const struct rb_cgroup_dir *dir, int fd)
 	rb_autobuf path = { 0 };
 
 	abs_path(dir, &path);
+	assert(path.data);
 	if (n_leaves == sizeof(leaves) / sizeof(leaves[0]))
 		rb_cgroup_forget();
 	leaves[n_leaves].path = rb_take_ptr(path.data);
@@ -136,13 +145,16 @@ int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err)
 		return mount_fd;
 	fd = open_below(mount_fd, dir->path + 1);
 	if (fd == -ENOENT)
-		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount, dir->path);
+		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount,
+			       dir->path);
 	if (fd < 0)
-		return rb_fail_sys(err, -fd, "open the cgroup %s%s", dir->hierarchy->mount, dir->path);
+		return rb_fail_sys(err, -fd, "open the cgroup %s%s", dir->hierarchy->mount,
+				   dir->path);
 	return keep_leaf(dir, fd);
 }
 
-const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, size_t n, enum rb_controller c)
+const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, size_t n,
+					   enum rb_controller c)
 {
 	for (size_t i = 0; i < n; i++)
 		if (dirs[i].hierarchy->controllers & RB_CG_BIT(c))
@@ -152,32 +164,38 @@ const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, siz
 
 /* --- create --- */
 
-/* cpusets.rst: a new cpuset is empty and no process can enter it. Give it what its parent has.
+static bool is_blank(const char *text)
+{
+	return text[strspn(text, " \n")] == '\0';
+}
+
+/* cpusets.rst: a new cpuset is empty and no process can enter it. Give it what its parent has; a
+ * parent that somebody left empty is filled first.
  * @rel: below the mount, without a leading slash */
 static int fill_cpuset(int mount_fd, const char *rel)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-	const char *slash = strrchr(rel, '/');
-	rb_autobuf parent = { 0 };
+	rb_autofree char *parent = rb_xstrdup(rel);
+	char *slash = strrchr(parent, '/');
 
 	if (slash)
-		rb_buf_addn(&parent, rel, (size_t)(slash - rel) + 1);
+		*slash = '\0';
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		rb_autobuf from = { 0 }, to = { 0 };
 		rb_autofree char *value = NULL;
 		int r;
 
-		rb_buf_printf(&from, "%s%s", parent.data ? parent.data : "", files[i]);
+		rb_buf_printf(&from, "%s%s%s", slash ? parent : "", slash ? "/" : "", files[i]);
 		rb_buf_printf(&to, "%s/%s", rel, files[i]);
 		r = rb_read_file(mount_fd, from.data, 1 << 16, &value, NULL);
-		if (r < 0)
-			return r;
-		if (value[strspn(value, " \n")] == '\0' && slash) {
-			/* made by somebody who left it empty */
-			parent.data[slash - rel] = '\0';
-			return fill_cpuset(mount_fd, parent.data) < 0 ? -EINVAL : fill_cpuset(mount_fd, rel);
+		if (r == 0 && is_blank(value) && slash) {
+			free(rb_take_ptr(value));
+			r = fill_cpuset(mount_fd, parent);
+			if (r == 0)
+				r = rb_read_file(mount_fd, from.data, 1 << 16, &value, NULL);
 		}
-		r = rb_write_file(mount_fd, to.data, value);
+		if (r == 0)
+			r = is_blank(value) ? -ENOSPC : rb_write_file(mount_fd, to.data, value);
 		if (r < 0)
 			return r;
 	}
@@ -190,7 +208,8 @@ static bool is_v1_cpuset(const struct rb_cgroup_dir *dir)
 }
 
 /* A parent just made: filled, and told to fill its children itself; marked. */
-static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, struct rb_err *err)
+static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel,
+			  struct rb_err *err)
 {
 	rb_autobuf path = { 0 };
 	int r;
@@ -201,7 +220,8 @@ static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const c
 		return 0;
 	r = fill_cpuset(mount_fd, rel);
 	if (r < 0)
-		return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data, rb_errno_name(-r));
+		return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data,
+			       rb_errno_name(-r));
 	path.len = 0;
 	rb_buf_printf(&path, "%s/cgroup.clone_children", rel);
 	(void)rb_write_file(mount_fd, path.data, "1"); /* else each child is filled by hand */
@@ -224,7 +244,8 @@ static int make_parents(int mount_fd, const struct rb_cgroup_dir *dir, struct rb
 		} else if (errno == ENOENT) {
 			return 0; /* removed again behind our back: the caller retries */
 		} else if (errno != EEXIST) {
-			r = rb_fail_sys(err, errno, "make the cgroup %s/%s", dir->hierarchy->mount, rel);
+			r = rb_fail_sys(err, errno, "make the cgroup %s/%s", dir->hierarchy->mount,
+					rel);
 		}
 		if (r < 0)
 			return r;
@@ -240,7 +261,8 @@ static bool is_frozen(int fd, const struct rb_cgroup_dir *dir)
 
 	if (!(dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)))
 		return false;
-	if (rb_read_file(fd, dir->hierarchy->v2 ? "cgroup.events" : "freezer.state", 4096, &text, NULL) < 0)
+	if (rb_read_file(fd, dir->hierarchy->v2 ? "cgroup.events" : "freezer.state", 4096, &text,
+			 NULL) < 0)
 		return false; /* before 5.2 v2 cannot freeze */
 	if (dir->hierarchy->v2)
 		return strstr(text, "frozen 1") != NULL;
@@ -259,19 +281,23 @@ static bool is_populated(int fd, const struct rb_cgroup_dir *dir, const char *pa
 	return rb_cgroup_pids(path, &pids, &n) < 0 || n > 0;
 }
 
-/* config-linux.md "Control groups": a frozen or, for create, non-empty cgroup is not fit for purpose. */
+/* config-linux.md "Control groups": a frozen or, for create, non-empty cgroup is not fit for
+ * purpose. */
 static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struct rb_err *err)
 {
 	rb_autobuf path = { 0 };
 
 	abs_path(dir, &path);
 	if (found && is_populated(fd, dir, path.data)) {
-		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is in use: it has processes", path.data);
-		return rb_err_hint(err, "each container needs a cgroup of its own; change linux.cgroupsPath");
+		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is in use: it has processes",
+			      path.data);
+		return rb_err_hint(
+			err, "each container needs a cgroup of its own; change linux.cgroupsPath");
 	}
 	if (is_frozen(fd, dir)) {
 		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is frozen", path.data);
-		return rb_err_hint(err, "a container in it would never start; thaw it, or change linux.cgroupsPath");
+		return rb_err_hint(err, "a container in it would never start; thaw it, or change "
+					"linux.cgroupsPath");
 	}
 	return 0;
 }
@@ -288,7 +314,8 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 	abs_path(dir, &path);
 	r = open_below(mount_fd, dir->path + 1);
 	if (r < 0)
-		return r == -ENOENT ? -EAGAIN : rb_fail_sys(err, -r, "open the cgroup %s", path.data);
+		return r == -ENOENT ? -EAGAIN
+				    : rb_fail_sys(err, -r, "open the cgroup %s", path.data);
 	fd = r;
 	if (found || !parent_made) {
 		r = check_leaf(fd, dir, found, err);
@@ -299,10 +326,11 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 	if (!found || rb_cgroup_mark_get(path.data) == RB_MARK_NONE)
 		rb_cgroup_mark_set(path.data, found ? RB_MARK_FOUND : RB_MARK_MADE);
 	if (is_v1_cpuset(dir) && rb_read_file(fd, "cpuset.cpus", 1 << 16, &cpus, NULL) == 0 &&
-	    cpus[strspn(cpus, " \n")] == '\0') {
+	    is_blank(cpus)) {
 		r = fill_cpuset(mount_fd, dir->path + 1);
 		if (r < 0)
-			return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data, rb_errno_name(-r));
+			return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data,
+				       rb_errno_name(-r));
 	}
 	(void)keep_leaf(dir, rb_take_fd(&fd));
 	return 0;
@@ -315,8 +343,8 @@ static const char *v2_name(unsigned c)
 
 /* Switch controllers on for the children of one directory. @need must work, the others may.
  * @rel: below the mount, "" for the mount itself, else ends in "/" */
-static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, unsigned all, unsigned need,
-		     struct rb_err *err)
+static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, unsigned all,
+		     unsigned need, struct rb_err *err)
 {
 	rb_autobuf file = { 0 }, text = { 0 };
 
@@ -339,19 +367,23 @@ static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *
 		if (r == -ENOENT && faccessat(mount_fd, file.data, F_OK, 0) < 0)
 			return -EAGAIN; /* the directory went, not the controller */
 		if (r == -ENOENT)
-			return rb_fail(err, RB_ERR_CONFIG, "the controller %s is not available in %s/%s",
-				       v2_name(c), dir->hierarchy->mount, rel);
+			return rb_fail(err, RB_ERR_CONFIG,
+				       "the controller %s is not available in %s/%s", v2_name(c),
+				       dir->hierarchy->mount, rel);
 		(void)rb_fail_sys(err, -r, "enable the controller %s below %s/%s", v2_name(c),
 				  dir->hierarchy->mount, rel);
-		return r == -EBUSY ? rb_err_hint(err, "a cgroup with processes of its own cannot hand out "
-						      "controllers (cgroups(7))") : r;
+		return r == -EBUSY
+			       ? rb_err_hint(err,
+					     "a cgroup with processes of its own cannot hand out "
+					     "controllers (cgroups(7))")
+			       : r;
 	}
 	return 0;
 }
 
 /* cgroup-v2.rst "Controlling Controllers": from the root down to the parent. */
-static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir, const struct rb_resources *res,
-			      struct rb_err *err)
+static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir,
+			      const struct rb_resources *res, struct rb_err *err)
 {
 	/* always on; asking for them is an error */
 	const unsigned implicit = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) |
@@ -367,7 +399,8 @@ static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir, con
 	all |= has & (RB_CG_BIT(RB_CG_CPU) | RB_CG_BIT(RB_CG_MEMORY) | RB_CG_BIT(RB_CG_PIDS) |
 		      RB_CG_BIT(RB_CG_BLKIO));
 	r = enable_at(mount_fd, dir, "", all, need, err);
-	for (const char *p = dir->path + 1, *slash; r == 0 && (slash = strchr(p, '/')); p = slash + 1) {
+	for (const char *p = dir->path + 1, *slash; r == 0 && (slash = strchr(p, '/'));
+	     p = slash + 1) {
 		rb_buf_addn(&rel, p, (size_t)(slash - p) + 1);
 		r = enable_at(mount_fd, dir, rel.data, all, need, err);
 	}
@@ -400,7 +433,8 @@ static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struc
 	if (r == -ENOENT)
 		return -EAGAIN;
 	if (r < 0 && r != -EEXIST)
-		return rb_fail_sys(err, -r, "make the cgroup %s%s", dir->hierarchy->mount, dir->path);
+		return rb_fail_sys(err, -r, "make the cgroup %s%s", dir->hierarchy->mount,
+				   dir->path);
 	return adopt_leaf(mount_fd, dir, r == -EEXIST, parent_made, err);
 }
 
@@ -411,11 +445,14 @@ int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb
 		rb_autofd mount_fd = open_mount(&dirs[i], err);
 		int r = mount_fd < 0 ? mount_fd : -EAGAIN;
 
-		for (int tries = 0; r == -EAGAIN && err->kind == RB_ERR_NONE && tries < CREATE_TRIES; tries++)
+		for (int tries = 0;
+		     r == -EAGAIN && err->kind == RB_ERR_NONE && tries < CREATE_TRIES; tries++)
 			r = try_create(mount_fd, &dirs[i], res, err);
 		if (r == -EAGAIN && err->kind == RB_ERR_NONE)
-			return rb_fail(err, RB_ERR_SYS, "make the cgroup %s%s: its parents are removed again and again",
-				       dirs[i].hierarchy->mount, dirs[i].path);
+			return rb_fail(
+				err, RB_ERR_SYS,
+				"make the cgroup %s%s: its parents are removed again and again",
+				dirs[i].hierarchy->mount, dirs[i].path);
 		if (r < 0)
 			return r;
 	}
@@ -432,12 +469,14 @@ int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *
 		return leaf;
 	fd = fcntl(leaf, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return rb_fail_sys(err, errno, "open the cgroup %s%s", dir->hierarchy->mount, dir->path);
+		return rb_fail_sys(err, errno, "open the cgroup %s%s", dir->hierarchy->mount,
+				   dir->path);
 	*ret_fd = fd;
 	return 0;
 }
 
-static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const char *pid, struct rb_err *err)
+static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const char *pid,
+		      struct rb_err *err)
 {
 	int leaf = rb_cgroup_leaf(dir, err), r;
 
@@ -447,8 +486,10 @@ static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const c
 	if (r == 0)
 		return 0;
 	if (r == -ENOENT || r == -ENODEV)
-		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount, dir->path);
-	(void)rb_fail_sys(err, -r, "move the container into the cgroup %s%s", dir->hierarchy->mount, dir->path);
+		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount,
+			       dir->path);
+	(void)rb_fail_sys(err, -r, "move the container into the cgroup %s%s", dir->hierarchy->mount,
+			  dir->path);
 	if (r == -ENOSPC)
 		return rb_err_hint(err, "its cpuset has no CPUs or no memory nodes");
 	return r;
@@ -468,7 +509,8 @@ int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, stru
 	return 0;
 }
 
-/* Was this process born in that v2 cgroup (CLONE_INTO_CGROUP)? Then there is no need to move and wait. */
+/* Was this process born in that v2 cgroup (CLONE_INTO_CGROUP)? Then there is no need to move
+ * and wait. */
 static bool is_inside_v2(const struct rb_cgroup_dir *dir)
 {
 	rb_autofree char *text = NULL;
@@ -504,7 +546,8 @@ int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *e
 
 int rb_step_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	return rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n, &run->plan->spec->linux_.resources, err);
+	return rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n,
+				&run->plan->spec->linux_.resources, err);
 }
 
 int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
@@ -514,8 +557,8 @@ int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err
 	return rb_cgroup_attach(step->u.cgroup.dirs, step->u.cgroup.n, run->pid, err);
 }
 
-/* The deepest parent that is there: what is made below it is runbox's to remove, even when it was killed
- * before it could put its mark. */
+/* The deepest parent that is there: what is made below it is runbox's to remove, even when it
+ * was killed before it could put its mark. */
 static void record_base(const struct rb_cgroup_dir *dir, struct rb_buf *line)
 {
 	rb_autobuf path = { 0 };
@@ -554,6 +597,6 @@ int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *err)
 
 	rb_cgroup_forget();
 	for (size_t i = 1; i + 2 < argc && n < sizeof(recs) / sizeof(recs[0]); i += 3)
-		recs[n++] = (struct rb_cgroup_record){ argv[i], argv[i + 1], argv[i + 2] };
+		recs[n++] = (struct rb_cgroup_record) { argv[i], argv[i + 1], argv[i + 2] };
 	return rb_cgroup_undo(recs, n, err);
 }

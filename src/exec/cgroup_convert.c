@@ -27,8 +27,10 @@ static double exp10_of(double x)
 {
 	double whole = 1, sum = 1, term = 1;
 
-	for (; x >= 1; x -= 1)
+	for (int i = 0; i < 4 && x >= 1; i++) {
 		whole *= 10;
+		x -= 1;
+	}
 	for (int i = 1; i < 30; i++) {
 		term *= x * 2.302585092994045684 / i; /* ln 10 */
 		sum += term;

@@ -1,10 +1,11 @@
 /* cgroup_limits.c - linux.resources, but for devices, into the files of the cgroups
  *
- * A field is a row: the controller, its place in config.json, its file on v1 and on v2, and what turns its value
- * into text. A row without a file on the side that holds the controller is an error, never dropped.
- * Rows are written in order; where the order of two matters a comment at the later one says why. As engines
- * send 0 for "not set" (docker: shares, weight), 0 means that where it is no sensible value.
- * Sources: config-linux.md, kernel cgroup-v1/{memory,blkio-controller,hugetlb}.rst, cgroup-v2.rst,
+ * A field is a row: the controller, its place in config.json, its file on v1 and on v2, and
+ * what turns its value into text. A row without a file on the side that holds the controller is
+ * an error, never dropped. Rows are written in order; where the order of two matters a comment
+ * at the later one says why. As engines send 0 for "not set" (docker: shares, weight), 0 means
+ * that where it is no sensible value.
+ * Sources: config-linux.md, kernel cgroup-v1/{memory,cpusets,pids}.rst, cgroup-v2.rst,
  * scheduler/sched-bwc.rst.
  */
 #include <errno.h>
@@ -24,8 +25,8 @@
 
 /* --- writing --- */
 
-int rb_limit_try(const struct rb_cgroup_dir *dir, const char *at, const char *file, const char *value,
-		     struct rb_err *err)
+int rb_limit_try(const struct rb_cgroup_dir *dir, const char *at, const char *file,
+		 const char *value, struct rb_err *err)
 {
 	int leaf = rb_cgroup_leaf(dir, err), r;
 
@@ -34,7 +35,8 @@ int rb_limit_try(const struct rb_cgroup_dir *dir, const char *at, const char *fi
 	r = rb_write_file(leaf, file, value);
 	if (r == 0 || r == -ENOENT)
 		return r;
-	r = rb_fail_sys(err, -r, "set %s to %s in %s%s", file, value, dir->hierarchy->mount, dir->path);
+	r = rb_fail_sys(err, -r, "set %s to %s in %s%s", file, value, dir->hierarchy->mount,
+			dir->path);
 	rb_err_at(err, at);
 	return r;
 }
@@ -45,8 +47,8 @@ int rb_limit_no_file(const char *at, const char *file, struct rb_err *err)
 	return rb_fail_at(err, at, "this host has no %s", file);
 }
 
-int rb_limit_write(const struct rb_cgroup_dir *dir, const char *at, const char *file, const char *value,
-		      struct rb_err *err)
+int rb_limit_write(const struct rb_cgroup_dir *dir, const char *at, const char *file,
+		   const char *value, struct rb_err *err)
 {
 	int r = rb_limit_try(dir, at, file, value, err);
 
@@ -54,13 +56,14 @@ int rb_limit_write(const struct rb_cgroup_dir *dir, const char *at, const char *
 }
 
 /* The directory that holds a controller, or a failure that names it. */
-const struct rb_cgroup_dir *rb_limit_holder(const struct rb_limits *l, enum rb_controller c, const char *at,
-					  struct rb_err *err)
+const struct rb_cgroup_dir *rb_limit_holder(const struct rb_limits *l, enum rb_controller c,
+					    const char *at, struct rb_err *err)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(l->dirs, l->n, c);
 
 	if (!dir)
-		(void)rb_fail_at(err, at, "this host has no cgroup controller %s", rb_controller_names[c]);
+		(void)rb_fail_at(err, at, "this host has no cgroup controller %s",
+				 rb_controller_names[c]);
 	return dir;
 }
 
@@ -197,7 +200,7 @@ struct limit_row {
 	enum rb_controller controller;
 	const char *at;
 	const char *v1, *v2; /* NULL: there is none */
-	size_t offset;       /* in struct rb_resources */
+	size_t offset;	     /* in struct rb_resources */
 	bool (*text)(const void *field, bool v2, struct rb_buf *out);
 };
 
@@ -209,24 +212,25 @@ static const struct limit_row rows[] = {
 	  FIELD(memory.reservation), text_bytes },
 	{ RB_CG_MEMORY, AT "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", NULL,
 	  FIELD(memory.kernel_tcp), text_bytes_v1 },
-	{ RB_CG_MEMORY, AT "memory.swappiness", "memory.swappiness", NULL,
-	  FIELD(memory.swappiness), text_u64 },
+	{ RB_CG_MEMORY, AT "memory.swappiness", "memory.swappiness", NULL, FIELD(memory.swappiness),
+	  text_u64 },
 	{ RB_CG_MEMORY, AT "memory.disableOOMKiller", "memory.oom_control", NULL,
 	  FIELD(memory.disable_oom_killer), text_true },
 	{ RB_CG_CPU, AT "cpu.shares", "cpu.shares", "cpu.weight", FIELD(cpu.shares), text_shares },
 	/* after shares: an idle group takes none */
 	{ RB_CG_CPU, AT "cpu.idle", "cpu.idle", "cpu.idle", FIELD(cpu.idle), text_i64 },
-	{ RB_CG_CPU, AT "cpu.realtimePeriod", "cpu.rt_period_us", NULL,
-	  FIELD(cpu.realtime_period), text_u64_not_0 },
+	{ RB_CG_CPU, AT "cpu.realtimePeriod", "cpu.rt_period_us", NULL, FIELD(cpu.realtime_period),
+	  text_u64_not_0 },
 	/* after the period: the runtime must fit into it */
 	{ RB_CG_CPU, AT "cpu.realtimeRuntime", "cpu.rt_runtime_us", NULL,
 	  FIELD(cpu.realtime_runtime), text_i64_not_0 },
 	{ RB_CG_CPUSET, AT "cpu.cpus", "cpuset.cpus", "cpuset.cpus", FIELD(cpu.cpus), text_string },
 	{ RB_CG_CPUSET, AT "cpu.mems", "cpuset.mems", "cpuset.mems", FIELD(cpu.mems), text_string },
 	{ RB_CG_PIDS, AT "pids.limit", "pids.max", "pids.max", FIELD(pids_limit), text_pids },
-	{ RB_CG_BLKIO, AT "blockIO.leafWeight", "blkio.leaf_weight", NULL,
-	  FIELD(blkio.leaf_weight), text_u16_not_0 },
-	{ RB_CG_NET_CLS, AT "network.classID", "net_cls.classid", NULL, FIELD(network.class_id), text_u32 },
+	{ RB_CG_BLKIO, AT "blockIO.leafWeight", "blkio.leaf_weight", NULL, FIELD(blkio.leaf_weight),
+	  text_u16_not_0 },
+	{ RB_CG_NET_CLS, AT "network.classID", "net_cls.classid", NULL, FIELD(network.class_id),
+	  text_u32 },
 };
 
 static int write_row(const struct rb_limits *l, const struct limit_row *row, struct rb_err *err)
@@ -249,7 +253,8 @@ static int write_row(const struct rb_limits *l, const struct limit_row *row, str
 		text = v2_value.data;
 	}
 	if (!file)
-		return rb_fail_at(err, row->at, "cgroup v2 cannot do this: it has nothing like %s", row->v1);
+		return rb_fail_at(err, row->at, "cgroup v2 cannot do this: it has nothing like %s",
+				  row->v1);
 	return rb_limit_write(dir, row->at, file, text, err);
 }
 
@@ -260,7 +265,8 @@ static int write_rows(const struct rb_limits *l, struct rb_err *err)
 	for (size_t i = 0; r == 0 && i < sizeof(rows) / sizeof(rows[0]); i++) {
 		r = write_row(l, &rows[i], err);
 		if (r < 0 && rows[i].offset == FIELD(cpu.realtime_runtime) && err->errnum == EINVAL)
-			r = rb_err_hint(err, "a parent cgroup has no real-time budget (cpu.rt_runtime_us)");
+			r = rb_err_hint(
+				err, "a parent cgroup has no real-time budget (cpu.rt_runtime_us)");
 	}
 	return r;
 }
@@ -277,8 +283,8 @@ static const char *bytes_text(int64_t v, bool v2, char buf[24])
 }
 
 /* config-linux.md "checkBeforeUpdate": v2 would kill where v1 refuses. */
-static int check_usage(const struct rb_cgroup_dir *dir, const char *at, const char *file, int64_t limit,
-		       struct rb_err *err)
+static int check_usage(const struct rb_cgroup_dir *dir, const char *at, const char *file,
+		       int64_t limit, struct rb_err *err)
 {
 	rb_autofree char *text = NULL;
 	int leaf = rb_cgroup_leaf(dir, err);
@@ -288,42 +294,51 @@ static int check_usage(const struct rb_cgroup_dir *dir, const char *at, const ch
 	if (limit < 0 || rb_read_file(leaf, file, 64, &text, NULL) < 0)
 		return 0;
 	if (strtoll(text, NULL, 10) > limit)
-		return rb_fail_at(err, at, "a limit of %lld is lower than what %s says is used: %.*s",
+		return rb_fail_at(err, at,
+				  "a limit of %lld is lower than what %s says is used: %.*s",
 				  (long long)limit, file, (int)strcspn(text, "\n"), text);
 	return 0;
 }
 
-static int write_memory_v2(const struct rb_limits *l, const struct rb_cgroup_dir *dir, struct rb_err *err)
+static int write_memory_v2(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
+			   struct rb_err *err)
 {
 	int64_t limit = l->res->memory.limit.v, swap = 0;
-	bool set, check = l->res->memory.check_before_update.set && l->res->memory.check_before_update.v;
+	bool set, check = l->res->memory.check_before_update.set &&
+			  l->res->memory.check_before_update.v;
 	char buf[24];
 	int r = 0;
 
 	if (rb_swap_v2(limit, l->res->memory.swap.v, &swap, &set) < 0)
-		return rb_fail_at(err, AT "memory.swap", "swap is memory and swap together, so it needs a limit "
+		return rb_fail_at(err, AT "memory.swap",
+				  "swap is memory and swap together, so it needs a limit "
 				  "of memory (linux.resources.memory.limit) that is not higher");
 	if (check && limit)
 		r = check_usage(dir, AT "memory.limit", "memory.current", limit, err);
 	if (r == 0 && check && set)
 		r = check_usage(dir, AT "memory.swap", "memory.swap.current", swap, err);
 	if (r == 0 && set) {
-		r = rb_limit_try(dir, AT "memory.swap", "memory.swap.max", bytes_text(swap, true, buf), err);
+		r = rb_limit_try(dir, AT "memory.swap", "memory.swap.max",
+				 bytes_text(swap, true, buf), err);
 		/* a kernel without swap keeps any limit of it */
 		if (r == -ENOENT)
-			r = l->res->memory.swap.v <= 0 || swap == 0 ? 0 :
-			    rb_limit_no_file(AT "memory.swap", "memory.swap.max", err);
+			r = l->res->memory.swap.v <= 0 || swap == 0
+				    ? 0
+				    : rb_limit_no_file(AT "memory.swap", "memory.swap.max", err);
 	}
 	if (r == 0 && limit)
-		r = rb_limit_write(dir, AT "memory.limit", "memory.max", bytes_text(limit, true, buf), err);
+		r = rb_limit_write(dir, AT "memory.limit", "memory.max",
+				   bytes_text(limit, true, buf), err);
 	return r;
 }
 
-/* memory.rst: memsw may never be lower than the limit, so the higher one goes first when both rise and
- * last when both fall; which it is, the kernel says with EINVAL. */
-static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir *dir, struct rb_err *err)
+/* memory.rst: memsw may never be lower than the limit, so the higher one goes first when both
+ * rise and last when both fall; which it is, the kernel says with EINVAL. */
+static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
+			   struct rb_err *err)
 {
-	const char *limit_file = "memory.limit_in_bytes", *swap_file = "memory.memsw.limit_in_bytes";
+	const char *limit_file = "memory.limit_in_bytes",
+		   *swap_file = "memory.memsw.limit_in_bytes";
 	int64_t limit = l->res->memory.limit.v, swap = l->res->memory.swap.v;
 	struct rb_err first = { 0 };
 	char limit_text[24], swap_text[24];
@@ -331,16 +346,22 @@ static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir
 	const char *swap_value = bytes_text(swap, false, swap_text);
 	int r;
 
-	if (limit < 0 && swap == 0) /* no limit of memory with one of both would be no unlimited memory */
-		(void)rb_limit_try(dir, AT "memory.limit", swap_file, "-1", &first); /* absent without swap */
-	first = (struct rb_err){ 0 };
+	if (limit < 0 &&
+	    swap == 0) /* no limit of memory with one of both would be no unlimited memory */
+		(void)rb_limit_try(dir, AT "memory.limit", swap_file, "-1",
+				   &first); /* absent without swap */
+	first = (struct rb_err) { 0 };
 	if (limit) {
 		r = rb_limit_try(dir, AT "memory.limit", limit_file, limit_value, &first);
 		if (r == -ENOENT)
 			return rb_limit_no_file(AT "memory.limit", limit_file, err);
 		if (r < 0 && (r != -EINVAL || swap == 0)) {
 			*err = first;
-			return r == -EBUSY ? rb_err_hint(err, "more than this is in use and cannot be reclaimed") : r;
+			return r == -EBUSY
+				       ? rb_err_hint(
+						 err,
+						 "more than this is in use and cannot be reclaimed")
+				       : r;
 		}
 		if (r == 0)
 			limit = 0;
@@ -366,15 +387,17 @@ static int write_kernel_memory(const struct rb_limits *l, struct rb_err *err)
 		return 0;
 	if (dir && !dir->hierarchy->v2)
 		r = rb_limit_try(dir, AT "memory.kernel", "memory.kmem.limit_in_bytes",
-			      bytes_text(l->res->memory.kernel.v, false, buf), &ignored);
+				 bytes_text(l->res->memory.kernel.v, false, buf), &ignored);
 	if (r < 0)
-		rb_log_warn("linux.resources.memory.kernel has no effect on this kernel; memory.limit counts "
+		rb_log_warn("linux.resources.memory.kernel has no effect on this kernel; "
+			    "memory.limit counts "
 			    "kernel memory too");
 	return 0;
 }
 
 /* A parent hands its memory.oom_control down, so "false" is written where it is not so already. */
-static int enable_oom_killer(const struct rb_limits *l, const struct rb_cgroup_dir *dir, struct rb_err *err)
+static int enable_oom_killer(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
+			     struct rb_err *err)
 {
 	const struct rb_opt_bool *disable = &l->res->memory.disable_oom_killer;
 	rb_autofree char *text = NULL;
@@ -397,9 +420,12 @@ static int write_memory(const struct rb_limits *l, struct rb_err *err)
 	int r = 0;
 
 	if (l->res->memory.limit.v || l->res->memory.swap.v) {
-		if (!rb_limit_holder(l, RB_CG_MEMORY, l->res->memory.limit.v ? AT "memory.limit" : AT "memory.swap", err))
+		if (!rb_limit_holder(l, RB_CG_MEMORY,
+				     l->res->memory.limit.v ? AT "memory.limit" : AT "memory.swap",
+				     err))
 			return -EINVAL;
-		r = dir->hierarchy->v2 ? write_memory_v2(l, dir, err) : write_memory_v1(l, dir, err);
+		r = dir->hierarchy->v2 ? write_memory_v2(l, dir, err)
+				       : write_memory_v1(l, dir, err);
 	}
 	if (r == 0 && dir)
 		r = enable_oom_killer(l, dir, err);
@@ -408,7 +434,8 @@ static int write_memory(const struct rb_limits *l, struct rb_err *err)
 
 /* --- CPU bandwidth --- */
 
-static int write_cpu_max(const struct rb_limits *l, const struct rb_cgroup_dir *dir, struct rb_err *err)
+static int write_cpu_max(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
+			 struct rb_err *err)
 {
 	int64_t quota = l->res->cpu.quota.v;
 	uint64_t period = l->res->cpu.period.v;
@@ -433,7 +460,8 @@ static int write_cpu_max(const struct rb_limits *l, const struct rb_cgroup_dir *
 	return rb_limit_write(dir, at, "cpu.max", text, err);
 }
 
-static int write_quota_v1(const struct rb_limits *l, const struct rb_cgroup_dir *dir, struct rb_err *err)
+static int write_quota_v1(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
+			  struct rb_err *err)
 {
 	struct rb_err first = { 0 };
 	char quota[24], period[24];
@@ -445,7 +473,8 @@ static int write_quota_v1(const struct rb_limits *l, const struct rb_cgroup_dir 
 		r = rb_limit_try(dir, AT "cpu.period", "cpu.cfs_period_us", period, &first);
 		if (r == -ENOENT)
 			return rb_limit_no_file(AT "cpu.period", "cpu.cfs_period_us", err);
-		/* EINVAL: with the old quota it would be more than the parent has; the new quota comes first */
+		/* EINVAL: with the old quota it would be more than the parent has; the new
+		 * quota comes first */
 		if (r < 0 && (r != -EINVAL || !l->res->cpu.quota.v)) {
 			*err = first;
 			return r;
@@ -465,7 +494,8 @@ static int write_burst(const struct rb_cgroup_dir *dir, uint64_t burst, struct r
 	char text[24];
 
 	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)burst);
-	return rb_limit_write(dir, AT "cpu.burst", dir->hierarchy->v2 ? "cpu.max.burst" : "cpu.cfs_burst_us", text, err);
+	return rb_limit_write(dir, AT "cpu.burst",
+			      dir->hierarchy->v2 ? "cpu.max.burst" : "cpu.cfs_burst_us", text, err);
 }
 
 static int write_cpu(const struct rb_limits *l, struct rb_err *err)
@@ -480,7 +510,8 @@ static int write_cpu(const struct rb_limits *l, struct rb_err *err)
 	dir = rb_limit_holder(l, RB_CG_CPU, bandwidth ? AT "cpu.quota" : AT "cpu.burst", err);
 	if (!dir)
 		return -EINVAL;
-	/* sched-bwc.rst: a burst is never above the quota, so the old one is out of the way first */
+	/* sched-bwc.rst: a burst is never above the quota, so the old one is out of the way
+	 * first */
 	if (burst->set)
 		r = write_burst(dir, 0, err);
 	if (r == 0 && bandwidth)

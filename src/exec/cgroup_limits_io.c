@@ -1,8 +1,8 @@
-/* cgroup_limits_io.c - the fields of linux.resources that are lists: block devices, huge pages, interfaces, rdma,
- * and the files of v2 by their own names
+/* cgroup_limits_io.c - linux.resources that are lists: block devices, huge pages, rdma, files of v2
  *
- * A file takes one line a write(2), so each entry is its own write. Sources: config-linux.md, kernel
- * cgroup-v1/{blkio-controller,hugetlb,net_prio,rdma}.rst, block/bfq-iosched.rst, cgroup-v2.rst.
+ * A file takes one line a write(2), so each entry is its own write. Sources: config-linux.md,
+ * kernel cgroup-v1/{blkio-controller,hugetlb,net_prio,rdma}.rst, block/bfq-iosched.rst,
+ * cgroup-v2.rst.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,8 +35,8 @@ static const struct weight_file {
 #define N_WEIGHT_FILES (sizeof(weight_files) / sizeof(weight_files[0]))
 
 /* @device: "8:0 " or "" for all */
-static int write_weight(const struct rb_cgroup_dir *dir, const struct weight_file *files, const char *at,
-			const char *device, uint64_t weight, struct rb_err *err)
+static int write_weight(const struct rb_cgroup_dir *dir, const struct weight_file *files,
+			const char *at, const char *device, uint64_t weight, struct rb_err *err)
 {
 	const char *last = NULL;
 
@@ -47,8 +47,9 @@ static int write_weight(const struct rb_cgroup_dir *dir, const struct weight_fil
 		if (files[i].v2 != dir->hierarchy->v2)
 			continue;
 		last = files[i].file;
-		(void)snprintf(text, sizeof(text), "%s%llu", device,
-			       (unsigned long long)(files[i].converted ? rb_io_weight(weight) : weight));
+		(void)snprintf(
+			text, sizeof(text), "%s%llu", device,
+			(unsigned long long)(files[i].converted ? rb_io_weight(weight) : weight));
 		r = rb_limit_try(dir, at, last, text, err);
 		if (r != -ENOENT)
 			return r;
@@ -56,13 +57,14 @@ static int write_weight(const struct rb_cgroup_dir *dir, const struct weight_fil
 	return rb_limit_no_file(at, last, err);
 }
 
-static int write_device_weight(const struct rb_cgroup_dir *dir, const struct rb_blkio_dev *dev, const char *at,
-			       struct rb_err *err)
+static int write_device_weight(const struct rb_cgroup_dir *dir, const struct rb_blkio_dev *dev,
+			       const char *at, struct rb_err *err)
 {
 	char device[48], text[64];
 	int r = 0;
 
-	(void)snprintf(device, sizeof(device), "%lld:%lld ", (long long)dev->major, (long long)dev->minor);
+	(void)snprintf(device, sizeof(device), "%lld:%lld ", (long long)dev->major,
+		       (long long)dev->minor);
 	if (dev->weight.set && dev->weight.v)
 		r = write_weight(dir, weight_device_files, at, device, dev->weight.v, err);
 	if (r < 0 || !dev->leaf_weight.set || !dev->leaf_weight.v)
@@ -88,7 +90,8 @@ static const struct throttle {
 };
 #define N_THROTTLES (sizeof(throttles) / sizeof(throttles[0]))
 
-static const struct rb_blkio_devs *throttle_devs(const struct rb_resources *res, const struct throttle *t)
+static const struct rb_blkio_devs *throttle_devs(const struct rb_resources *res,
+						 const struct throttle *t)
 {
 	return (const struct rb_blkio_devs *)((const char *)res + t->offset);
 }
@@ -101,16 +104,17 @@ static int write_throttle(const struct rb_cgroup_dir *dir, const struct throttle
 
 	(void)snprintf(at, sizeof(at), AT "blockIO.%s[%zu]", t->name, index);
 	if (!dir->hierarchy->v2) {
-		(void)snprintf(text, sizeof(text), "%lld:%lld %llu", (long long)dev->major, (long long)dev->minor, rate);
+		(void)snprintf(text, sizeof(text), "%lld:%lld %llu", (long long)dev->major,
+			       (long long)dev->minor, rate);
 		return rb_limit_write(dir, at, t->v1, text, err);
 	}
 	/* on v1 a rate of 0 takes the limit away; v2 says max */
 	if (rate)
-		(void)snprintf(text, sizeof(text), "%lld:%lld %s=%llu", (long long)dev->major, (long long)dev->minor,
-			       t->v2, rate);
+		(void)snprintf(text, sizeof(text), "%lld:%lld %s=%llu", (long long)dev->major,
+			       (long long)dev->minor, t->v2, rate);
 	else
-		(void)snprintf(text, sizeof(text), "%lld:%lld %s=max", (long long)dev->major, (long long)dev->minor,
-			       t->v2);
+		(void)snprintf(text, sizeof(text), "%lld:%lld %s=max", (long long)dev->major,
+			       (long long)dev->minor, t->v2);
 	return rb_limit_write(dir, at, "io.max", text, err);
 }
 
@@ -134,7 +138,8 @@ static int write_blkio(const struct rb_limits *l, struct rb_err *err)
 	if (!dir)
 		return -EINVAL;
 	if (l->res->blkio.weight.v)
-		r = write_weight(dir, weight_files, AT "blockIO.weight", "", l->res->blkio.weight.v, err);
+		r = write_weight(dir, weight_files, AT "blockIO.weight", "", l->res->blkio.weight.v,
+				 err);
 	for (size_t i = 0; r == 0 && i < l->res->blkio.weight_device.n; i++) {
 		char at[96];
 
@@ -152,8 +157,8 @@ static int write_blkio(const struct rb_limits *l, struct rb_err *err)
 
 /* --- huge pages, interfaces, rdma --- */
 
-/* config-linux.md "Huge page limits": reservations where the kernel accounts them, and page faults, which
- * are all there was before 5.7. */
+/* config-linux.md "Huge page limits": reservations where the kernel accounts them, and page
+ * faults, which are all there was before 5.7. */
 static int write_hugepage(const struct rb_limits *l, size_t index, struct rb_err *err)
 {
 	const struct rb_hugepage *page = &l->res->hugepages[index];
@@ -167,7 +172,8 @@ static int write_hugepage(const struct rb_limits *l, size_t index, struct rb_err
 	if (!dir)
 		return -EINVAL;
 	/* the size becomes a part of a file name */
-	if (strlen(page->page_size) > 32 || strspn(page->page_size, "0123456789KMGTB") != strlen(page->page_size))
+	if (strlen(page->page_size) > 32 ||
+	    strspn(page->page_size, "0123456789KMGTB") != strlen(page->page_size))
 		return rb_fail_at(err, at, "%.32s is not a page size, as 2MB is", page->page_size);
 	suffix = dir->hierarchy->v2 ? "max" : "limit_in_bytes";
 	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)page->limit);
@@ -213,8 +219,10 @@ static int write_rdma(const struct rb_limits *l, size_t index, struct rb_err *er
 
 unsigned rb_limits_io_wanted(const struct rb_resources *res)
 {
-	return (blkio_is_set(res) ? RB_CG_BIT(RB_CG_BLKIO) : 0) | (res->n_hugepages ? RB_CG_BIT(RB_CG_HUGETLB) : 0) |
-	       (res->network.n_prios ? RB_CG_BIT(RB_CG_NET_PRIO) : 0) | (res->n_rdma ? RB_CG_BIT(RB_CG_RDMA) : 0);
+	return (blkio_is_set(res) ? RB_CG_BIT(RB_CG_BLKIO) : 0) |
+	       (res->n_hugepages ? RB_CG_BIT(RB_CG_HUGETLB) : 0) |
+	       (res->network.n_prios ? RB_CG_BIT(RB_CG_NET_PRIO) : 0) |
+	       (res->n_rdma ? RB_CG_BIT(RB_CG_RDMA) : 0);
 }
 
 int rb_limits_io(const struct rb_limits *l, struct rb_err *err)
@@ -266,7 +274,8 @@ static const struct rb_cgroup_dir *v2_dir(const struct rb_limits *l)
 	return NULL;
 }
 
-static int write_unified(const struct rb_cgroup_dir *dir, const struct rb_kv *kv, struct rb_err *err)
+static int write_unified(const struct rb_cgroup_dir *dir, const struct rb_kv *kv,
+			 struct rb_err *err)
 {
 	unsigned controller = rb_unified_controller(kv->key);
 	rb_autofree char *value = rb_xstrdup(kv->value);

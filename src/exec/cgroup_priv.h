@@ -1,4 +1,4 @@
-/* cgroup_priv.h - what the files of the cgroup code share: opened directories, marks, the walk, device rules
+/* cgroup_priv.h - what the cgroup code shares: opened directories, marks, the walk, device rules
  */
 #ifndef RUNBOX_CGROUP_PRIV_H
 #define RUNBOX_CGROUP_PRIV_H
@@ -22,7 +22,8 @@ int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err);
 void rb_cgroup_forget(void);
 
 /** rb_cgroup_find() - the directory whose hierarchy has this controller, NULL if none has. */
-const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, size_t n, enum rb_controller c);
+const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, size_t n,
+					   enum rb_controller c);
 
 /** rb_cgroup_wanted() - controllers that these resources need, as RB_CG_BIT. Pure. */
 unsigned rb_cgroup_wanted(const struct rb_resources *res);
@@ -34,8 +35,9 @@ enum rb_cgroup_mark {
 	RB_MARK_FOUND, /* was there, empty, before: emptied again but kept (runtime.md "Delete") */
 };
 
-/** rb_cgroup_mark_get(), rb_cgroup_mark_set() - an extended attribute, trusted.* or where not allowed user.*
- *  A host that can hold neither reads as MADE, for then nothing was ever marked. set() fails silently. */
+/** rb_cgroup_mark_get(), rb_cgroup_mark_set() - an extended attribute, trusted.* or, where that is
+ * not allowed, user.*; where neither is, it reads as MADE, for nothing was ever marked there. set()
+ * fails silently. */
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path);
 void rb_cgroup_mark_set(const char *abs_path, enum rb_cgroup_mark mark);
 
@@ -49,15 +51,17 @@ struct rb_cgroup_record {
 
 /**
  * rb_cgroup_undo() - end what runs in directories of ours and remove them
- * Parents below their base go when nobody uses them, and so do marked ones above it. "Already gone" is
- * success; of a foreign cgroup nothing is touched.
+ * Parents below their base go when nobody uses them, and so do marked ones above it. "Already
+ * gone" is success; of a foreign cgroup nothing is touched.
  */
 int rb_cgroup_undo(const struct rb_cgroup_record *recs, size_t n, struct rb_err *err);
 
 /**
- * rb_cgroup_walk() - visit the cgroups below an opened directory, children before parents, itself last
+ * rb_cgroup_walk() - visit the cgroups below an opened directory, children before parents, itself
+ * last
  * @enter: called on the way down, may be NULL
- * @leave: called on the way up with the directory and, but for the top itself, its parent and name; may be NULL
+ * @leave: called on the way up with the directory and, but for the top itself, its parent and
+ *         name; may be NULL
  * Holds two descriptors however deep the tree is: the container may have made it.
  * Return: 0, or the first negative value of a callback, or -errno
  */
@@ -66,34 +70,40 @@ int rb_cgroup_walk(int top_fd, int (*enter)(int fd, void *arg),
 
 /* --- devrules.c: linux.resources.devices as a table of exceptions. Pure. --- */
 
-/** A set of devices: of one type, major and minor or any (-1), and what may (or may not) be done. */
+/** A set of devices: of one type, major and minor or any (-1), and what may (or may not) be
+ * done. */
 struct rb_dev_exception {
-	char type; /* 'c' or 'b' */
 	int64_t major, minor;
 	unsigned access; /* RB_DEV_R|W|M */
+	char type;	 /* 'c' or 'b' */
 };
 
 /** Ordered rules, the last match deciding, cut to what still counts. */
 struct rb_dev_rules {
-	bool allow;                   /* where no rule matches: true after an allow of everything */
+	bool allow;		      /* where none matches: true after an allow of all */
 	struct rb_device_rule *rules; /* in order, later ones win; type is 'c' or 'b' */
 	size_t n;
 };
 
-/** rb_dev_rules_build() - deny-all, then the config's, then the default devices. @arena owns the rows. */
-void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res, struct rb_dev_rules *ret);
+/** rb_dev_rules_build() - deny-all, then the config's, then the default devices. @arena owns
+ * the rows. */
+void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res,
+			struct rb_dev_rules *ret);
 
-/** rb_dev_rules_check() - what the rules say about one access; @access 0 asks whether anything is allowed. */
+/** rb_dev_rules_check() - what the rules say about one access; @access 0 asks whether anything
+ * is allowed. */
 bool rb_dev_rules_check(const struct rb_dev_rules *rules, char type, int64_t major, int64_t minor,
 			unsigned access);
 
 /**
- * rb_dev_rules_flatten() - the rules as the devices controller of v1 knows them: a default and exceptions
+ * rb_dev_rules_flatten() - the rules as the devices controller of v1 knows them: a default and
+ * exceptions
  * @ret_bad: the rule that it cannot express ("all of 10:* but 10:229")
  * Return: 0, or -EINVAL
  */
-int rb_dev_rules_flatten(struct rb_arena *arena, const struct rb_dev_rules *rules, struct rb_dev_exception **ret,
-			 size_t *ret_n, const struct rb_device_rule **ret_bad);
+int rb_dev_rules_flatten(struct rb_arena *arena, const struct rb_dev_rules *rules,
+			 struct rb_dev_exception **ret, size_t *ret_n,
+			 const struct rb_device_rule **ret_bad);
 
 /** rb_dev_text() - "c 1:3 rwm", as devices.allow takes it. Return: buf */
 char *rb_dev_text(const struct rb_dev_exception *e, char buf[64]);
@@ -103,8 +113,8 @@ char *rb_dev_text(const struct rb_dev_exception *e, char buf[64]);
 struct bpf_insn;
 
 /** rb_devbpf_generate() - a BPF_PROG_TYPE_CGROUP_DEVICE program. Pure. @ret in the arena. */
-void rb_devbpf_generate(struct rb_arena *arena, const struct rb_dev_rules *rules, struct bpf_insn **ret,
-			size_t *ret_n);
+void rb_devbpf_generate(struct rb_arena *arena, const struct rb_dev_rules *rules,
+			struct bpf_insn **ret, size_t *ret_n);
 
 /** rb_devbpf_attach() - load the program and make it the only one of runbox on the cgroup, at once.
  *  Return: 0 or a reporting failure; -EPERM when this process may not */

@@ -1,9 +1,10 @@
 /* cgroup_tree.c - what lives below a cgroup directory: list it, end it, remove it
  *
- * The container may have made nested cgroups, as many and as deep as it likes, so the walk holds two
- * descriptors at any depth and no path is put together. Nothing is killed that was not seen in the cgroup
- * after its pidfd was open. Sources: cgroups(7), kernel cgroup-v2.rst (cgroup.kill, cgroup.events),
- * freezer-subsystem.rst, pidfd_send_signal(2).
+ * The container may have made nested cgroups, as many and as deep as it likes, so the walk
+ * holds two descriptors at any depth and no path is put together. Nothing is killed that was
+ * not seen in the cgroup after its pidfd was open.
+ * Sources: cgroups(7), kernel cgroup-v2.rst (cgroup.kill, cgroup.events), freezer-subsystem.rst,
+ * pidfd_send_signal(2).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -49,7 +50,8 @@ static int64_t now_ms(void)
 /* Names of the directories in @fd, each with its NUL, one after the other. */
 static int read_children(int fd, struct rb_buf *names)
 {
-	int again = open_dir(fd, "."); /* closedir(3) closes it; a fresh one starts at the beginning */
+	int again =
+		open_dir(fd, "."); /* closedir(3) closes it; a fresh one starts at the beginning */
 	DIR *dir;
 
 	if (again < 0)
@@ -92,7 +94,7 @@ static int push(struct walk *w, int fd, int (*enter)(int, void *), void *arg)
 	rb_closep(&w->fd);
 	w->fd = fd;
 	l = &w->levels[w->depth++];
-	*l = (struct level){ 0 };
+	*l = (struct level) { 0 };
 	if (enter) {
 		int r = enter(fd, arg);
 
@@ -124,7 +126,8 @@ static int pop(struct walk *w, int (*leave)(int, const char *, void *), void *ar
 	return leave ? leave(fd, name, arg) : 0;
 }
 
-static int walk_step(struct walk *w, int (*enter)(int, void *), int (*leave)(int, const char *, void *), void *arg)
+static int walk_step(struct walk *w, int (*enter)(int, void *),
+		     int (*leave)(int, const char *, void *), void *arg)
 {
 	struct level *l = &w->levels[w->depth - 1];
 	int fd;
@@ -255,14 +258,16 @@ static int thaw_one(int fd, void *arg)
 static void thaw(const struct kill *k)
 {
 	for (size_t i = 0; i < k->n; i++)
-		(void)rb_cgroup_walk(k->fds[i], thaw_one, NULL, NULL); /* who stays frozen is reported */
+		(void)rb_cgroup_walk(k->fds[i], thaw_one, NULL,
+				     NULL); /* who stays frozen is reported */
 }
 
 static void freeze(const struct kill *k)
 {
 	for (size_t i = 0; i < k->n; i++)
 		if (rb_write_file(k->fds[i], "freezer.state", "FROZEN") < 0)
-			(void)rb_write_file(k->fds[i], "cgroup.freeze", "1"); /* the others have neither */
+			(void)rb_write_file(k->fds[i], "cgroup.freeze",
+					    "1"); /* the others have neither */
 }
 
 /* Name a process that should be gone: pid, state, and where in the kernel it sleeps. */
@@ -277,16 +282,19 @@ static int report_survivor(int dir_fd, struct rb_err *err)
 	(void)list_pids(dir_fd, &list); /* what can be listed is named */
 	pids = list.v;
 	if (list.n == 0)
-		return rb_fail_sys(err, ETIMEDOUT, "wait for processes that have left the cgroup to end");
+		return rb_fail_sys(err, ETIMEDOUT,
+				   "wait for processes that have left the cgroup to end");
 	(void)rb_proc_stat(pids[0], &state, &start); /* "?" says that it went just now */
 	(void)snprintf(path, sizeof(path), "/proc/%d/wchan", pids[0]);
 	(void)rb_read_file(AT_FDCWD, path, 256, &where, NULL); /* absent on some kernels */
-	return rb_fail_sys(err, ETIMEDOUT, "process %d (state %c, waiting in %s) will not die", pids[0], state,
-			   where && *where ? where : "?");
+	return rb_fail_sys(err, ETIMEDOUT, "process %d (state %c, waiting in %s) will not die",
+			   pids[0], state, where && *where ? where : "?");
 }
 
-/* Signal up to BATCH of those listed from @from on. Return: the number of pidfds left open in @fds */
-static size_t signal_batch(int dir_fd, const struct pid_list *list, size_t from, int signum, int *fds)
+/* Signal up to BATCH of those listed from @from on. Return: the number of pidfds left open in
+ * @fds */
+static size_t signal_batch(int dir_fd, const struct pid_list *list, size_t from, int signum,
+			   int *fds)
 {
 	struct pid_list again = { 0 };
 	rb_autofree pid_t *sorted = NULL;
@@ -299,7 +307,8 @@ static size_t signal_batch(int dir_fd, const struct pid_list *list, size_t from,
 			continue; /* gone */
 		pids[n++] = list->v[i];
 	}
-	/* a pid may have been reused since it was listed: who is listed now, with the pidfd open, is ours */
+	/* a pid may have been reused since it was listed: who is listed now, with the pidfd
+	 * open, is ours */
 	(void)list_pids(dir_fd, &again); /* nobody listed: nobody signalled */
 	sorted = again.v;
 	if (again.n)
@@ -353,7 +362,8 @@ static bool holds_self(const struct pid_list *list)
 	return false;
 }
 
-/* Rounds until nobody is left. Who forks faster than it is killed is frozen first, every other round. */
+/* Rounds until nobody is left. Who forks faster than it is killed is frozen first, every other
+ * round. */
 static int kill_rounds(const struct kill *k, int dir_fd, struct pid_list *list)
 {
 	for (unsigned round = 0;; round++) {
@@ -421,7 +431,8 @@ static int kill_dir(const struct kill *k, int dir_fd, struct rb_err *err)
 	}
 	free(list.v);
 	if (r == -EDEADLK)
-		return rb_fail(err, RB_ERR_SYS, "the cgroup holds runbox itself, so it is not killed");
+		return rb_fail(err, RB_ERR_SYS,
+			       "the cgroup holds runbox itself, so it is not killed");
 	if (r == -ETIMEDOUT)
 		return report_survivor(dir_fd, err);
 	return r < 0 ? rb_fail_sys(err, -r, "end the processes of the cgroup") : 0;
@@ -442,7 +453,8 @@ static int signal_dirs(const struct kill *k, int signum, struct rb_err *err)
 	return r < 0 ? rb_fail_sys(err, -r, "list the processes of the cgroup") : 0;
 }
 
-int rb_cgroup_kill_all(const char *const *paths, size_t n, int signum, unsigned timeout_ms, struct rb_err *err)
+int rb_cgroup_kill_all(const char *const *paths, size_t n, int signum, unsigned timeout_ms,
+		       struct rb_err *err)
 {
 	struct kill k = { .deadline = now_ms() + timeout_ms };
 	int r = 0;
@@ -555,14 +567,17 @@ static bool undo_empty(const struct rb_cgroup_record *rec, enum rb_cgroup_mark m
 {
 	if (mark == RB_MARK_FOUND)
 		return false;
-	/* without a mark it is a foreign one that was refused, and that is not touched when it is in use */
-	if (unlinkat(AT_FDCWD, rec->path, AT_REMOVEDIR) < 0 && errno != ENOENT && mark == RB_MARK_MADE)
+	/* without a mark it is a foreign one that was refused, and that is not touched when it
+	 * is in use */
+	if (unlinkat(AT_FDCWD, rec->path, AT_REMOVEDIR) < 0 && errno != ENOENT &&
+	    mark == RB_MARK_MADE)
 		return false;
 	remove_parents(rec->path, rec->mount, rec->base);
 	return true;
 }
 
-static int undo_busy(const struct rb_cgroup_record *rec, enum rb_cgroup_mark mark, struct rb_err *err)
+static int undo_busy(const struct rb_cgroup_record *rec, enum rb_cgroup_mark mark,
+		     struct rb_err *err)
 {
 	int r = remove_tree(rec->path, mark == RB_MARK_FOUND);
 
@@ -592,7 +607,9 @@ int rb_cgroup_undo(const struct rb_cgroup_record *recs, size_t n, struct rb_err 
 		r = rb_cgroup_kill_all(busy, n_busy, SIGKILL, REMOVE_TIMEOUT_MS, err);
 	for (size_t i = 0; i < n; i++) {
 		struct rb_err later = { 0 };
-		int failed = marks[i] == RB_MARK_NONE ? 0 : undo_busy(&recs[i], marks[i], r ? &later : err);
+		int failed = marks[i] == RB_MARK_NONE
+				     ? 0
+				     : undo_busy(&recs[i], marks[i], r ? &later : err);
 
 		r = r ? r : failed; /* one that cannot go does not keep the others */
 	}

@@ -1,7 +1,8 @@
 /* devbpf.c - the device rules as a BPF program, for cgroup v2
  *
- * The program walks the rules from the last to the first and crosses off what each allows; a rule that denies
- * something still open ends it. Registers: r2 type, r3 access still to be allowed, r4 major, r5 minor.
+ * The program walks the rules from the last to the first and crosses off what each allows; a
+ * rule that denies something still open ends it. Registers: r2 type, r3 access still to be
+ * allowed, r4 major, r5 minor.
  * Pure. Source: <linux/bpf.h> struct bpf_cgroup_dev_ctx, kernel cgroup-v2.rst "Device controller".
  */
 #include <linux/bpf.h>
@@ -11,16 +12,17 @@
 
 /* At most: three tests, then four to decide. */
 #define INSNS_PER_RULE 8
-#define INSNS_AROUND 8
+#define INSNS_AROUND   8
 
 #define INSN(c, d, s, o, i) \
-	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
-#define LOAD(dst, field) \
-	INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, field), 0)
-#define ALU(op, dst, imm_) INSN(BPF_ALU64 | (op) | BPF_K, dst, 0, 0, imm_)
-#define COPY(dst, src) INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
+	((struct bpf_insn) { .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
+#define LOAD(dst, field)                                \
+	INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, \
+	     offsetof(struct bpf_cgroup_dev_ctx, field), 0)
+#define ALU(op, dst, imm_)  INSN(BPF_ALU64 | (op) | BPF_K, dst, 0, 0, imm_)
+#define COPY(dst, src)	    INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
 #define JUMP(op, dst, imm_) INSN(BPF_JMP | (op) | BPF_K, dst, 0, 0, imm_)
-#define EXIT() INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define EXIT()		    INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 struct program {
 	struct bpf_insn *v;
@@ -48,7 +50,8 @@ static void emit_return(struct program *p, bool allow)
 
 static int32_t access_bits(unsigned access)
 {
-	return (access & RB_DEV_R ? BPF_DEVCG_ACC_READ : 0) | (access & RB_DEV_W ? BPF_DEVCG_ACC_WRITE : 0) |
+	return (access & RB_DEV_R ? BPF_DEVCG_ACC_READ : 0) |
+	       (access & RB_DEV_W ? BPF_DEVCG_ACC_WRITE : 0) |
 	       (access & RB_DEV_M ? BPF_DEVCG_ACC_MKNOD : 0);
 }
 
@@ -57,7 +60,8 @@ static void emit_rule(struct program *p, const struct rb_device_rule *r)
 	int32_t bits = access_bits(r->access);
 
 	p->n_jumps = 0;
-	emit_next(p, JUMP(BPF_JNE, BPF_REG_2, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
+	emit_next(p, JUMP(BPF_JNE, BPF_REG_2,
+			  r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR));
 	if (r->has_major && r->major >= 0)
 		emit_next(p, JUMP(BPF_JNE, BPF_REG_4, (int32_t)r->major));
 	if (r->has_minor && r->minor >= 0)
@@ -75,11 +79,12 @@ static void emit_rule(struct program *p, const struct rb_device_rule *r)
 		p->v[p->jumps[i]].off = (int16_t)(p->n - p->jumps[i] - 1);
 }
 
-void rb_devbpf_generate(struct rb_arena *arena, const struct rb_dev_rules *rules, struct bpf_insn **ret,
-			size_t *ret_n)
+void rb_devbpf_generate(struct rb_arena *arena, const struct rb_dev_rules *rules,
+			struct bpf_insn **ret, size_t *ret_n)
 {
 	struct program p = {
-		.v = rb_arena_alloc(arena, (rules->n * INSNS_PER_RULE + INSNS_AROUND) * sizeof(*p.v)),
+		.v = rb_arena_alloc(arena,
+				    (rules->n * INSNS_PER_RULE + INSNS_AROUND) * sizeof(*p.v)),
 	};
 
 	emit(&p, LOAD(BPF_REG_2, access_type));

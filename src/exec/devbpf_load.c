@@ -1,8 +1,8 @@
 /* devbpf_load.c - the device rules onto the container's cgroup: files of v1, or a program of v2
  *
- * On v2 the new program takes the place of runbox's old one in one step, so there is no moment without rules;
- * programs of others (systemd) stay, and all have to agree. Source: bpf(2), <linux/bpf.h> BPF_PROG_ATTACH with
- * BPF_F_REPLACE, kernel cgroup-v1/devices.rst.
+ * On v2 the new program takes the place of runbox's old one in one step, so there is no moment
+ * without rules; programs of others (systemd) stay, and all have to agree.
+ * Source: bpf(2), <linux/bpf.h> BPF_PROG_ATTACH with BPF_F_REPLACE, kernel cgroup-v1/devices.rst.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "runbox/fd.h"
 #include "runbox/log.h"
 
-#define AT "linux.resources.devices"
+#define AT	  "linux.resources.devices"
 #define PROG_NAME "runbox_dev"
 /* the kernel's own limit of programs on one cgroup */
 #define MAX_PROGS 64
@@ -38,7 +38,7 @@ static int load(const struct bpf_insn *insns, size_t n)
 		.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
 		.insns = (uintptr_t)insns,
 		.insn_cnt = (uint32_t)n,
-		.license = (uintptr_t)"",
+		.license = (uintptr_t) "",
 		.prog_name = PROG_NAME,
 	};
 
@@ -54,11 +54,12 @@ static int open_own(uint32_t id)
 
 	if (fd < 0)
 		return -ENOENT;
-	attr = (union bpf_attr){ 0 };
+	attr = (union bpf_attr) { 0 };
 	attr.info.bpf_fd = (uint32_t)fd;
 	attr.info.info_len = sizeof(info);
 	attr.info.info = (uintptr_t)&info;
-	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 || strncmp(info.name, PROG_NAME, sizeof(info.name)) != 0)
+	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0 ||
+	    strncmp(info.name, PROG_NAME, sizeof(info.name)) != 0)
 		return -ENOENT;
 	return rb_take_fd(&fd);
 }
@@ -123,8 +124,8 @@ static bool in_user_ns(void)
 	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino != 0xEFFFFFFDu;
 }
 
-static int rules_v2(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *rules, struct rb_arena *arena,
-		    struct rb_err *err)
+static int rules_v2(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *rules,
+		    struct rb_arena *arena, struct rb_err *err)
 {
 	struct rb_err failed = { 0 };
 	struct bpf_insn *insns;
@@ -138,9 +139,10 @@ static int rules_v2(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 	rb_devbpf_generate(arena, rules, &insns, &n);
 	r = rb_devbpf_attach(leaf, insns, n, &failed);
 	if (r == -EPERM && (geteuid() != 0 || in_user_ns())) {
-		/* mknod(2) is not allowed there and devices of mounts are not opened (nodev), so the rules keep
-		 * away little more than what the host's permissions do */
-		rb_log_debug(RB_DEBUG_EXEC, "device rules need privileges on the host and are left out");
+		/* mknod(2) is not allowed there and devices of mounts are not opened (nodev),
+		 * so the rules keep away little more than what the host's permissions do */
+		rb_log_debug(RB_DEBUG_EXEC,
+			     "device rules need privileges on the host and are left out");
 		return 0;
 	}
 	if (r < 0)
@@ -157,12 +159,13 @@ static int write_rule(const struct rb_cgroup_dir *dir, int leaf, const char *fil
 		return rb_fail(err, RB_ERR_CONFIG, "this host has no %s", file);
 	if (r == 0)
 		return 0;
-	(void)rb_fail_sys(err, -r, "write \"%s\" to %s in %s%s", rule, file, dir->hierarchy->mount, dir->path);
+	(void)rb_fail_sys(err, -r, "write \"%s\" to %s in %s%s", rule, file, dir->hierarchy->mount,
+			  dir->path);
 	return r == -EPERM ? rb_err_hint(err, "the parent cgroup does not allow this device") : r;
 }
 
-static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *rules, struct rb_arena *arena,
-		    struct rb_err *err)
+static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *rules,
+		    struct rb_arena *arena, struct rb_err *err)
 {
 	const char *same = rules->allow ? "devices.allow" : "devices.deny";
 	const char *other = rules->allow ? "devices.deny" : "devices.allow";
@@ -175,10 +178,12 @@ static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 	if (leaf < 0)
 		return leaf;
 	if (rb_dev_rules_flatten(arena, rules, &v, &n, &bad) < 0) {
-		struct rb_dev_exception hole = { bad->type, bad->has_major ? bad->major : -1,
-						 bad->has_minor ? bad->minor : -1, bad->access };
+		struct rb_dev_exception hole = { bad->has_major ? bad->major : -1,
+						 bad->has_minor ? bad->minor : -1, bad->access,
+						 bad->type };
 
-		return rb_fail(err, RB_ERR_CONFIG, "cgroup v1 cannot %s \"%s\" out of a wider rule before it",
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "cgroup v1 cannot %s \"%s\" out of a wider rule before it",
 			       bad->allow ? "allow" : "deny", rb_dev_text(&hole, text));
 	}
 	r = write_rule(dir, leaf, same, "a", err);
@@ -187,8 +192,8 @@ static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 	return r;
 }
 
-int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-			   struct rb_err *err)
+int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n,
+			   const struct rb_resources *res, struct rb_err *err)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_DEVICES);
 	rb_autoarena arena = { 0 };
@@ -199,9 +204,11 @@ int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const str
 		if (dirs[i].hierarchy->v2)
 			dir = &dirs[i];
 	if (!dir)
-		return rb_fail_at(err, AT, "this host has neither the devices controller nor cgroup v2");
+		return rb_fail_at(err, AT,
+				  "this host has neither the devices controller nor cgroup v2");
 	rb_dev_rules_build(&arena, res, &rules);
-	r = dir->hierarchy->v2 ? rules_v2(dir, &rules, &arena, err) : rules_v1(dir, &rules, &arena, err);
+	r = dir->hierarchy->v2 ? rules_v2(dir, &rules, &arena, err)
+			       : rules_v1(dir, &rules, &arena, err);
 	if (r < 0)
 		rb_err_at(err, AT);
 	return r;
@@ -210,5 +217,6 @@ int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const str
 int rb_step_device_rules(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	(void)run;
-	return rb_cgroup_device_rules(step->u.limits.dirs, step->u.limits.n, step->u.limits.res, err);
+	return rb_cgroup_device_rules(step->u.limits.dirs, step->u.limits.n, step->u.limits.res,
+				      err);
 }

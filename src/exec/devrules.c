@@ -1,10 +1,12 @@
 /* devrules.c - linux.resources.devices: ordered rules, and what they come to
  *
- * Everything is denied first, whatever the config says (THREATS GHSA-g54h-m393-cpwq); then come the config's
- * rules in their order; then the devices that every container has. For each of read, write and mknod the last
- * rule that matches decides. mknod alone gives no access, so it is allowed for all, as it always was; the
- * host's console (5:1) is no default device, for /dev/console is a pseudo terminal.
- * Pure. Sources: config-linux.md "Allowed Device list" and "Default Devices", kernel cgroup-v1/devices.rst.
+ * Everything is denied first, whatever the config says (THREATS GHSA-g54h-m393-cpwq); then come
+ * the config's rules in their order; then the devices that every container has. For each of
+ * read, write and mknod the last rule that matches decides. mknod alone gives no access, so it
+ * is allowed for all, as it always was; the host's console (5:1) is no default device, for
+ * /dev/console is a pseudo terminal.
+ * Pure. Sources: config-linux.md "Allowed Device list" and "Default Devices", kernel
+ * cgroup-v1/devices.rst.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,16 +19,18 @@
 #define ANY (-1)
 
 static const struct rb_dev_exception default_devices[] = {
-	{ 'c', ANY, ANY, RB_DEV_M },
-	{ 'b', ANY, ANY, RB_DEV_M },
-	{ 'c', 1, 3, ALL },   /* null */
-	{ 'c', 1, 5, ALL },   /* zero */
-	{ 'c', 1, 7, ALL },   /* full */
-	{ 'c', 1, 8, ALL },   /* random */
-	{ 'c', 1, 9, ALL },   /* urandom */
-	{ 'c', 5, 0, ALL },   /* tty */
-	{ 'c', 5, 2, ALL },   /* ptmx */
-	{ 'c', 136, ANY, ALL }, /* pts/N */
+	{ ANY, ANY, RB_DEV_M, 'c' },
+	{ ANY, ANY, RB_DEV_M, 'b' },
+	/* null, zero, full, random, urandom */
+	{ 1, 3, ALL, 'c' },
+	{ 1, 5, ALL, 'c' },
+	{ 1, 7, ALL, 'c' },
+	{ 1, 8, ALL, 'c' },
+	{ 1, 9, ALL, 'c' },
+	/* tty, ptmx, pts/N */
+	{ 5, 0, ALL, 'c' },
+	{ 5, 2, ALL, 'c' },
+	{ 136, ANY, ALL, 'c' },
 };
 #define N_DEFAULTS (sizeof(default_devices) / sizeof(default_devices[0]))
 
@@ -70,7 +74,8 @@ static bool meets(const struct rb_device_rule *a, const struct rb_device_rule *b
 
 /* --- ordered rules --- */
 
-static void add_typed(struct rb_dev_rules *rules, const struct rb_device_rule *rule, char type, unsigned access)
+static void add_typed(struct rb_dev_rules *rules, const struct rb_device_rule *rule, char type,
+		      unsigned access)
 {
 	/* no device has such a number (and the kernel's own types end here) */
 	if (rule_major(rule) > INT32_MAX || rule_minor(rule) > INT32_MAX)
@@ -117,7 +122,8 @@ static bool is_idle(const struct rb_dev_rules *rules, size_t i)
 	if (rules->rules[i].allow != rules->allow)
 		return false;
 	for (size_t k = 0; k < i; k++)
-		if (rules->rules[k].allow != rules->allow && meets(&rules->rules[k], &rules->rules[i]))
+		if (rules->rules[k].allow != rules->allow &&
+		    meets(&rules->rules[k], &rules->rules[i]))
 			return false;
 	return true;
 }
@@ -127,14 +133,16 @@ static void prune(struct rb_dev_rules *rules)
 	for (size_t i = rules->n; i-- > 0;) {
 		if (!is_overruled(rules, i) && !is_idle(rules, i))
 			continue;
-		memmove(&rules->rules[i], &rules->rules[i + 1], (rules->n - i - 1) * sizeof(*rules->rules));
+		memmove(&rules->rules[i], &rules->rules[i + 1],
+			(rules->n - i - 1) * sizeof(*rules->rules));
 		rules->n--;
 	}
 }
 
-void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res, struct rb_dev_rules *ret)
+void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res,
+			struct rb_dev_rules *ret)
 {
-	*ret = (struct rb_dev_rules){ .allow = false };
+	*ret = (struct rb_dev_rules) { .allow = false };
 	/* type "a" with a number becomes one rule for each type */
 	ret->rules = rb_arena_alloc(arena, (2 * res->n_devices + N_DEFAULTS) * sizeof(*ret->rules));
 	for (size_t i = 0; i < res->n_devices; i++)
@@ -142,8 +150,13 @@ void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res, 
 	for (size_t i = 0; i < N_DEFAULTS; i++) {
 		const struct rb_dev_exception *d = &default_devices[i];
 		struct rb_device_rule rule = {
-			.allow = true, .type = d->type, .access = d->access,
-			.has_major = true, .has_minor = true, .major = d->major, .minor = d->minor,
+			.allow = true,
+			.type = d->type,
+			.access = d->access,
+			.has_major = true,
+			.has_minor = true,
+			.major = d->major,
+			.minor = d->minor,
 		};
 
 		add_rule(ret, &rule);
@@ -151,10 +164,15 @@ void rb_dev_rules_build(struct rb_arena *arena, const struct rb_resources *res, 
 	prune(ret);
 }
 
-bool rb_dev_rules_check(const struct rb_dev_rules *rules, char type, int64_t major, int64_t minor, unsigned access)
+bool rb_dev_rules_check(const struct rb_dev_rules *rules, char type, int64_t major, int64_t minor,
+			unsigned access)
 {
 	struct rb_device_rule dev = {
-		.type = type, .has_major = true, .has_minor = true, .major = major, .minor = minor,
+		.type = type,
+		.has_major = true,
+		.has_minor = true,
+		.major = major,
+		.minor = minor,
 	};
 
 	for (size_t i = rules->n; i-- > 0;) {
@@ -177,8 +195,12 @@ bool rb_dev_rules_check(const struct rb_dev_rules *rules, char type, int64_t maj
 
 static struct rb_device_rule as_rule(const struct rb_dev_exception *e)
 {
-	return (struct rb_device_rule){
-		.type = e->type, .has_major = true, .has_minor = true, .major = e->major, .minor = e->minor,
+	return (struct rb_device_rule) {
+		.type = e->type,
+		.has_major = true,
+		.has_minor = true,
+		.major = e->major,
+		.minor = e->minor,
 		.access = e->access,
 	};
 }
@@ -192,15 +214,17 @@ static void drop(struct rb_dev_exception *v, size_t *n, size_t i)
 static void add_exception(struct rb_dev_exception *v, size_t *n, const struct rb_device_rule *r)
 {
 	for (size_t i = 0; i < *n; i++) {
-		if (v[i].type == r->type && v[i].major == rule_major(r) && v[i].minor == rule_minor(r)) {
+		if (v[i].type == r->type && v[i].major == rule_major(r) &&
+		    v[i].minor == rule_minor(r)) {
 			v[i].access |= r->access;
 			return;
 		}
 	}
-	v[(*n)++] = (struct rb_dev_exception){ r->type, rule_major(r), rule_minor(r), r->access };
+	v[(*n)++] = (struct rb_dev_exception) { rule_major(r), rule_minor(r), r->access, r->type };
 }
 
-/* Take a rule out of the exceptions. Return: false when that leaves a hole that cannot be written down */
+/* Take a rule out of the exceptions. Return: false when that leaves a hole that cannot be
+ * written down */
 static bool take_out(struct rb_dev_exception *v, size_t *n, const struct rb_device_rule *r)
 {
 	for (size_t i = *n; i-- > 0;) {
@@ -217,8 +241,8 @@ static bool take_out(struct rb_dev_exception *v, size_t *n, const struct rb_devi
 	return true;
 }
 
-/* The kernel asks for one exception that allows all of an access, so a narrow one also gets what a wider
- * one gives; one that adds nothing goes. */
+/* The kernel asks for one exception that allows all of an access, so a narrow one also gets
+ * what a wider one gives; one that adds nothing goes. */
 static void join_overlaps(struct rb_dev_exception *v, size_t *n)
 {
 	for (size_t i = *n; i-- > 0;) {
@@ -237,8 +261,9 @@ static void join_overlaps(struct rb_dev_exception *v, size_t *n)
 	}
 }
 
-int rb_dev_rules_flatten(struct rb_arena *arena, const struct rb_dev_rules *rules, struct rb_dev_exception **ret,
-			 size_t *ret_n, const struct rb_device_rule **ret_bad)
+int rb_dev_rules_flatten(struct rb_arena *arena, const struct rb_dev_rules *rules,
+			 struct rb_dev_exception **ret, size_t *ret_n,
+			 const struct rb_device_rule **ret_bad)
 {
 	struct rb_dev_exception *v = rb_arena_alloc(arena, (rules->n + 1) * sizeof(*v));
 	size_t n = 0;
@@ -271,7 +296,8 @@ char *rb_dev_text(const struct rb_dev_exception *e, char buf[64])
 
 	put_number(major, sizeof(major), e->major);
 	put_number(minor, sizeof(minor), e->minor);
-	(void)snprintf(buf, 64, "%c %s:%s %s%s%s", e->type, major, minor, e->access & RB_DEV_R ? "r" : "",
-		       e->access & RB_DEV_W ? "w" : "", e->access & RB_DEV_M ? "m" : "");
+	(void)snprintf(buf, 64, "%c %s:%s %s%s%s", e->type, major, minor,
+		       e->access & RB_DEV_R ? "r" : "", e->access & RB_DEV_W ? "w" : "",
+		       e->access & RB_DEV_M ? "m" : "");
 	return buf;
 }

@@ -1,8 +1,9 @@
 /* host.c - facts about the host, read once and given to the pure parts
  *
- * Each read is paid by every container, so the cheapest source that is right is taken: inode numbers and
- * statfs(2) rather than text, and mountinfo, which grows with the host, only when the usual places do not
- * answer. Sources: cgroups(7), capabilities(7), namespaces(7), proc(5).
+ * Each read is paid by every container, so the cheapest source that is right is taken: inode
+ * numbers and statfs(2) rather than text, and mountinfo, which grows with the host, only when
+ * the usual places do not answer.
+ * Sources: cgroups(7), capabilities(7), namespaces(7), proc(5).
  */
 #include "runbox/host.h"
 
@@ -26,7 +27,10 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 /* mountinfo of a host with some ten thousand mounts */
 #define MOUNTINFO_MAX (16u << 20)
-/* PROC_USER_INIT_INO: the first user namespace has a fixed inode number (include/linux/proc_ns.h) */
+/* hierarchies: at most one a controller, and some named ones */
+#define MAX_OWN 32
+/* PROC_USER_INIT_INO: the first user namespace has a fixed inode number
+ * (include/linux/proc_ns.h) */
 #define INIT_USER_NS_INODE 0xEFFFFFFDu
 
 static bool has_word(const char *list, const char *separators, const char *word, size_t len)
@@ -154,7 +158,8 @@ static void read_lsm(struct rb_host *host)
 	rb_autofd fd = -1;
 	char yes = 0;
 
-	host->selinux = statfs("/sys/fs/selinux", &fs) == 0 && (unsigned long)fs.f_type == SELINUX_MAGIC;
+	host->selinux = statfs("/sys/fs/selinux", &fs) == 0 &&
+			(unsigned long)fs.f_type == SELINUX_MAGIC;
 	fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
 	host->apparmor = fd >= 0 && read(fd, &yes, 1) == 1 && yes == 'Y';
 }
@@ -166,7 +171,8 @@ static unsigned controller_bits(const char *names, const char *separators)
 	unsigned bits = 0;
 
 	for (unsigned c = 0; c < RB_CG_COUNT; c++)
-		if (has_word(names, separators, rb_controller_names[c], strlen(rb_controller_names[c])))
+		if (has_word(names, separators, rb_controller_names[c],
+			     strlen(rb_controller_names[c])))
 			bits |= RB_CG_BIT(c);
 	return bits;
 }
@@ -177,7 +183,8 @@ static unsigned v2_controllers(const char *mount, unsigned held_by_v1)
 {
 	rb_autofree char *text = NULL;
 	rb_autofd dir = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	unsigned bits = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) | RB_CG_BIT(RB_CG_PERF_EVENT);
+	unsigned bits = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) |
+			RB_CG_BIT(RB_CG_PERF_EVENT);
 
 	if (dir >= 0 && rb_read_file(dir, "cgroup.controllers", 4096, &text, NULL) == 0) {
 		bits |= controller_bits(text, " \n");
@@ -217,7 +224,8 @@ static bool is_cgroup(const char *path, bool v2)
 {
 	struct statfs fs;
 
-	return statfs(path, &fs) == 0 && fs.f_type == (v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+	return statfs(path, &fs) == 0 &&
+	       fs.f_type == (v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
 }
 
 static void add_hierarchy(struct rb_arena *arena, struct rb_host *host, const struct own_line *own,
@@ -234,7 +242,8 @@ static void add_hierarchy(struct rb_arena *arena, struct rb_host *host, const st
 
 /* The usual places: /sys/fs/cgroup/<names>, or /sys/fs/cgroup/unified for v2.
  * Return: true, or false when something is mounted elsewhere or shows only a part */
-static bool usual_places(struct rb_arena *arena, struct rb_host *host, const struct own_line *own, size_t n)
+static bool usual_places(struct rb_arena *arena, struct rb_host *host, const struct own_line *own,
+			 size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool v2 = *own[i].names == '\0', named = rb_startswith(own[i].names, "name=");
@@ -280,21 +289,23 @@ static bool serves(const struct mount_line *m, const char *names)
 	return has_word(m->super, ",", names, strcspn(names, ","));
 }
 
-static void from_mountinfo(struct rb_arena *arena, struct rb_host *host, const struct own_line *own, size_t n)
+static void from_mountinfo(struct rb_arena *arena, struct rb_host *host, const struct own_line *own,
+			   size_t n)
 {
 	rb_autofree char *text = NULL;
-	rb_autofree bool *done = calloc(n ? n : 1, sizeof(bool));
+	bool done[MAX_OWN] = { false };
 	struct mount_line m;
 
 	host->n_hierarchies = 0;
-	if (!done || rb_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL) < 0)
+	if (rb_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL) < 0)
 		return;
 	for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
 		if (!*line || !split_mount(line, &m))
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			/* a mount that another one hides fails the check of its type */
-			if (done[i] || !serves(&m, own[i].names) || !is_cgroup(m.point, *own[i].names == '\0'))
+			if (done[i] || !serves(&m, own[i].names) ||
+			    !is_cgroup(m.point, *own[i].names == '\0'))
 				continue;
 			done[i] = true;
 			add_hierarchy(arena, host, &own[i], m.point, below(own[i].path, m.root));
@@ -303,7 +314,8 @@ static void from_mountinfo(struct rb_arena *arena, struct rb_host *host, const s
 }
 
 /* Pure v2: the one mount, and the last line of /proc/self/cgroup. */
-static void only_v2(struct rb_arena *arena, struct rb_host *host, const struct own_line *own, size_t n)
+static void only_v2(struct rb_arena *arena, struct rb_host *host, const struct own_line *own,
+		    size_t n)
 {
 	struct own_line line = { .names = "", .path = "/" };
 	rb_autobuf path = { 0 };
@@ -343,7 +355,7 @@ static void set_layout(struct rb_host *host)
 static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_err *err)
 {
 	rb_autofree char *text = NULL;
-	struct own_line own[32]; /* hierarchies: at most one a controller, and some named ones */
+	struct own_line own[MAX_OWN];
 	size_t n;
 	int r = rb_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text, NULL);
 
@@ -351,7 +363,7 @@ static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_
 		return 0; /* a kernel without cgroups */
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read /proc/self/cgroup");
-	n = split_own(text, own, sizeof(own) / sizeof(own[0]));
+	n = split_own(text, own, MAX_OWN);
 	host->hierarchies = rb_arena_alloc(arena, (n ? n : 1) * sizeof(*host->hierarchies));
 	host->n_hierarchies = 0;
 	if (is_cgroup(CGROUP_ROOT, true))
@@ -362,11 +374,12 @@ static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_
 	return 0;
 }
 
-int rb_host_probe(struct rb_arena *arena, struct rb_host *host, bool want_cgroups, struct rb_err *err)
+int rb_host_probe(struct rb_arena *arena, struct rb_host *host, bool want_cgroups,
+		  struct rb_err *err)
 {
 	int r;
 
-	*host = (struct rb_host){ .euid = geteuid(), .egid = getegid() };
+	*host = (struct rb_host) { .euid = geteuid(), .egid = getegid() };
 	r = read_caps(host);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read capabilities");

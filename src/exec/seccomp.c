@@ -1,8 +1,9 @@
-/* seccomp.c - the container's filter: made ready by the host side, loaded by the child as its last act
+/* seccomp.c - the container's filter: made ready by the host, loaded by the child last
  *
- * The host side compiles (or takes from the cache) and connects to the listener, for the child sees neither the
- * state root nor the host's sockets any more. The child has one thread, so SECCOMP_FILTER_FLAG_TSYNC has nothing
- * to do and is left out; the kernel would not take it together with a listener.
+ * The host side compiles (or takes from the cache) and connects to the listener, for the child
+ * sees neither the state root nor the host's sockets any more. The child has one thread, so
+ * SECCOMP_FILTER_FLAG_TSYNC has nothing to do and is left out; the kernel would not take it
+ * together with a listener.
  * Sources: seccomp(2), config-linux.md "Seccomp" and "The Container Process State".
  */
 #include <errno.h>
@@ -29,7 +30,8 @@ static int check_notify(const struct rb_seccomp *profile, struct rb_err *err)
 	static const char *const needed[] = { "sendmsg", "close" };
 
 	if (!profile->listener_path)
-		return rb_fail_at(err, "linux.seccomp.listenerPath", "SCMP_ACT_NOTIFY needs listenerPath");
+		return rb_fail_at(err, "linux.seccomp.listenerPath",
+				  "SCMP_ACT_NOTIFY needs listenerPath");
 	for (size_t i = 0; i < profile->n_rules; i++) {
 		const struct rb_seccomp_rule *rule = &profile->rules[i];
 
@@ -38,9 +40,11 @@ static int check_notify(const struct rb_seccomp *profile, struct rb_err *err)
 		for (size_t k = 0; k < rule->names.n; k++)
 			for (size_t n = 0; n < sizeof(needed) / sizeof(needed[0]); n++)
 				if (rb_streq(rule->names.v[k], needed[n]))
-					return rb_fail_at(err, "linux.seccomp.syscalls", "SCMP_ACT_NOTIFY cannot be "
-							  "used for %s, by which the listener is handed over",
-							  needed[n]);
+					return rb_fail_at(
+						err, "linux.seccomp.syscalls",
+						"SCMP_ACT_NOTIFY cannot be "
+						"used for %s, by which the listener is handed over",
+						needed[n]);
 	}
 	return 0;
 }
@@ -49,14 +53,17 @@ int rb_step_filter(struct rb_run *run, const struct rb_step *step, struct rb_err
 {
 	const struct rb_seccomp *profile = step->u.seccomp.profile;
 	/* the state root, in which this container has its directory */
-	rb_autofd root_fd = run->state_fd < 0 ? -1 : openat(run->state_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rb_autofd root_fd = run->state_fd < 0
+				    ? -1
+				    : openat(run->state_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	if (rb_seccomp_uses_notify(profile)) {
 		r = check_notify(profile, err);
 		if (r < 0)
 			return r;
-		r = rb_unix_connect(AT_FDCWD, profile->listener_path, SOCK_STREAM, &run->seccomp_sock);
+		r = rb_unix_connect(AT_FDCWD, profile->listener_path, SOCK_STREAM,
+				    &run->seccomp_sock);
 		if (r < 0) {
 			/* not "No such file": engines read that as a missing program */
 			(void)rb_fail(err, RB_ERR_SYS, "connect to the seccomp listener %s (%s)",
@@ -70,7 +77,8 @@ int rb_step_filter(struct rb_run *run, const struct rb_step *step, struct rb_err
 }
 
 /* config-linux.md "The Container Process State": one message, the descriptor in it. */
-static int send_listener(struct rb_run *run, const struct rb_seccomp *profile, int listener, struct rb_err *err)
+static int send_listener(struct rb_run *run, const struct rb_seccomp *profile, int listener,
+			 struct rb_err *err)
 {
 	const struct rb_spec *spec = run->plan->spec;
 	rb_autobuf text = { 0 };
@@ -87,7 +95,9 @@ static int send_listener(struct rb_run *run, const struct rb_seccomp *profile, i
 	rb_state_json(spec, run->id, "created", run->pid, run->bundle, &text);
 	rb_buf_add(&text, "}");
 	r = rb_send_fd(run->seccomp_sock, text.data, text.len, listener);
-	return r < 0 ? rb_fail_sys(err, -r, "hand the seccomp listener to %s", profile->listener_path) : 0;
+	return r < 0 ? rb_fail_sys(err, -r, "hand the seccomp listener to %s",
+				   profile->listener_path)
+		     : 0;
 }
 
 static int load_failed(int errnum, unsigned flags, struct rb_err *err)
@@ -96,7 +106,8 @@ static int load_failed(int errnum, unsigned flags, struct rb_err *err)
 	if (errnum == EACCES)
 		return rb_err_hint(err, "it needs process.noNewPrivileges, or CAP_SYS_ADMIN");
 	if (errnum == EINVAL && flags)
-		return rb_err_hint(err, "this kernel may lack one of linux.seccomp.flags, or notifications");
+		return rb_err_hint(
+			err, "this kernel may lack one of linux.seccomp.flags, or notifications");
 	return -errnum;
 }
 

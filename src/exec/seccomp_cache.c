@@ -1,10 +1,11 @@
 /* seccomp_cache.c - compiled filters, kept below the state root
  *
- * Compiling an engine's profile costs more than all the rest of a container's start, so the program is kept in
- * <root>/@seccomp/<hash>; "@" cannot begin a container's id. A file holds all that went into the program, in full:
- * format, versions, architecture, profile. It is believed only when it is ours, nobody else can write to it, and
- * every byte of that is the same; the hash is but its name. Files appear whole, by rename, so writers do not
- * disturb each other, and one that is damaged is compiled again and replaced.
+ * Compiling an engine's profile costs more than all the rest of a container's start, so the
+ * program is kept in <root>/@seccomp/<hash>; "@" cannot begin a container's id. A file holds
+ * all that went into the program, in full: format, versions, architecture, profile. It is
+ * believed only when it is ours, nobody else can write to it, and every byte of that is the
+ * same; the hash is but its name. Files appear whole, by rename, so writers do not disturb each
+ * other, and one that is damaged is compiled again and replaced.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -117,7 +118,8 @@ static void make_key(const struct rb_seccomp *profile, struct rb_buf *key)
 
 /* --- files --- */
 
-/* The cache's directory, made when missing. Return: a descriptor, or -errno when it cannot be trusted */
+/* The cache's directory, made when missing. Return: a descriptor, or -errno when it cannot be
+ * trusted */
 static int open_cache(int root_fd)
 {
 	rb_autofd fd = openat(root_fd, CACHE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -139,8 +141,8 @@ static bool is_trusted(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) &&
-	       st.st_size <= FILE_MAX;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & 077) && st.st_size <= FILE_MAX;
 }
 
 static bool take(const char *data, size_t len, const struct rb_buf *key, struct rb_buf *bpf)
@@ -167,11 +169,13 @@ static bool take(const char *data, size_t len, const struct rb_buf *key, struct 
 static bool look_up(int dir_fd, const char *name, const struct rb_buf *key, struct rb_buf *bpf)
 {
 	/* O_NONBLOCK: whatever lies there must not hold us */
-	rb_autofd fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	rb_autofd fd =
+		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	rb_autofree char *data = NULL;
 	size_t len;
 
-	return fd >= 0 && is_trusted(fd) && rb_read_fd(fd, FILE_MAX, &data, &len) == 0 && take(data, len, key, bpf);
+	return fd >= 0 && is_trusted(fd) && rb_read_fd(fd, FILE_MAX, &data, &len) == 0 &&
+	       take(data, len, key, bpf);
 }
 
 /* Start over when there are very many: profiles that change with each container fill no disk. */
@@ -191,13 +195,15 @@ static void prune(int dir_fd)
 	for (struct dirent *e; n > MAX_FILES && (e = readdir(dir));)
 		if (e->d_type == DT_REG)
 			(void)unlinkat(dir_fd, e->d_name, 0); /* another one may prune too */
-	(void)closedir(dir); /* opened for reading */
+	(void)closedir(dir);				      /* opened for reading */
 }
 
 static void store(int dir_fd, const char *name, const struct rb_buf *key, const struct rb_buf *bpf)
 {
 	struct header h = {
-		.key_len = (uint32_t)key->len, .bpf_len = (uint32_t)bpf->len, .bpf_hash = hash(bpf->data, bpf->len),
+		.key_len = (uint32_t)key->len,
+		.bpf_len = (uint32_t)bpf->len,
+		.bpf_hash = hash(bpf->data, bpf->len),
 	};
 	rb_autobuf file = { 0 };
 	int r;
@@ -214,7 +220,8 @@ static void store(int dir_fd, const char *name, const struct rb_buf *key, const 
 		rb_log_debug(RB_DEBUG_EXEC, "seccomp filter not cached: %s", rb_errno_name(-r));
 }
 
-int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf, struct rb_err *err)
+int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
+		      struct rb_err *err)
 {
 	rb_autofd dir_fd = root_fd >= 0 ? open_cache(root_fd) : -EBADF;
 	rb_autobuf key = { 0 };

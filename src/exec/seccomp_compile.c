@@ -1,9 +1,10 @@
 /* seccomp_compile.c - linux.seccomp into a BPF program, by libseccomp
  *
- * Names that libseccomp does not know are skipped: a profile is written for many kernels. In front of its
- * program stands one of ours: a profile whose default is an errno says it of calls its author left out, but to
- * calls that are newer than any it names, of which the author could not know, the answer is ENOSYS, for that is
- * what makes C libraries fall back to the older call.
+ * Names that libseccomp does not know are skipped: a profile is written for many kernels. In
+ * front of its program stands one of ours: a profile whose default is an errno says it of calls
+ * its author left out, but to calls that are newer than any it names, of which the author could
+ * not know, the answer is ENOSYS, for that is what makes C libraries fall back to the older
+ * call.
  * Sources: config-linux.md "Seccomp", seccomp(2), seccomp_rule_add(3), kernel seccomp_filter.rst.
  */
 #include <errno.h>
@@ -21,7 +22,8 @@
 #include "runbox/fd.h"
 #include "runbox/log.h"
 
-/* bit of a system call number that says x32; the architecture is that of x86_64 (kernel, asm/unistd.h) */
+/* bit of a system call number that says x32; the architecture is that of x86_64 (kernel,
+ * asm/unistd.h) */
 #define X32_BIT 0x40000000u
 /* system calls have six arguments */
 #define MAX_ARGS 6
@@ -37,7 +39,9 @@ static uint32_t full_action(uint32_t action, const struct rb_opt_u32 *ret)
 {
 	uint32_t data = ret->set ? ret->v : EPERM;
 
-	return action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRACE ? action | (data & SECCOMP_RET_DATA) : action;
+	return action == SECCOMP_RET_ERRNO || action == SECCOMP_RET_TRACE
+		       ? action | (data & SECCOMP_RET_DATA)
+		       : action;
 }
 
 static int add_archs(scmp_filter_ctx ctx, const struct rb_seccomp *profile, struct rb_err *err)
@@ -45,9 +49,11 @@ static int add_archs(scmp_filter_ctx ctx, const struct rb_seccomp *profile, stru
 	for (size_t i = 0; i < profile->n_archs; i++) {
 		int r = seccomp_arch_add(ctx, profile->archs[i]);
 
-		/* EEXIST: the native one is always there. EDOM: of the other endianness, so never of this host */
+		/* EEXIST: the native one is always there. EDOM: of the other endianness, so
+		 * never of this host */
 		if (r < 0 && r != -EEXIST && r != -EDOM)
-			return rb_fail_sys(err, -r, "add architecture %zu of the seccomp profile", i);
+			return rb_fail_sys(err, -r, "add architecture %zu of the seccomp profile",
+					   i);
 	}
 	return 0;
 }
@@ -69,13 +75,16 @@ static bool repeats_argument(const struct rb_seccomp_rule *rule)
 
 static struct scmp_arg_cmp as_test(const struct rb_seccomp_arg *arg)
 {
-	return (struct scmp_arg_cmp){
-		.arg = arg->index, .op = (enum scmp_compare)arg->op,
-		.datum_a = arg->value, .datum_b = arg->value_two,
+	return (struct scmp_arg_cmp) {
+		.arg = arg->index,
+		.op = (enum scmp_compare)arg->op,
+		.datum_a = arg->value,
+		.datum_b = arg->value_two,
 	};
 }
 
-static int add_name(scmp_filter_ctx ctx, const struct rb_seccomp_rule *rule, uint32_t action, const char *name)
+static int add_name(scmp_filter_ctx ctx, const struct rb_seccomp_rule *rule, uint32_t action,
+		    const char *name)
 {
 	struct scmp_arg_cmp tests[MAX_ARGS];
 	int nr = seccomp_syscall_resolve_name(name), r = 0;
@@ -126,9 +135,11 @@ static bool highest(const struct rb_seccomp *profile, uint32_t arch, uint32_t *r
 
 	for (size_t i = 0; i < profile->n_rules; i++) {
 		for (size_t k = 0; k < profile->rules[i].names.n; k++) {
-			int nr = seccomp_syscall_resolve_name_arch(arch, profile->rules[i].names.v[k]);
+			int nr = seccomp_syscall_resolve_name_arch(arch,
+								   profile->rules[i].names.v[k]);
 
-			/* negative: not there, or a stand-in of libseccomp's for another architecture's call */
+			/* negative: not there, or a stand-in of libseccomp's for another
+			 * architecture's call */
 			if (nr < 0 || (any && (uint32_t)nr <= *ret))
 				continue;
 			*ret = (uint32_t)nr;
@@ -152,8 +163,10 @@ static void emit_most(struct rb_buf *bpf, uint32_t most)
 	emit(bpf, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
 }
 
-/* The tests of one architecture, with the accumulator holding it; they end with the number in it. */
-static void emit_arch(struct rb_buf *bpf, const struct rb_seccomp *profile, uint32_t arch, bool has_x32)
+/* The tests of one architecture, with the accumulator holding it; they end with the number in
+ * it. */
+static void emit_arch(struct rb_buf *bpf, const struct rb_seccomp *profile, uint32_t arch,
+		      bool has_x32)
 {
 	rb_autobuf tests = { 0 };
 	uint32_t most, most_x32;
@@ -162,7 +175,8 @@ static void emit_arch(struct rb_buf *bpf, const struct rb_seccomp *profile, uint
 	if (!highest(profile, arch, &most))
 		return;
 	emit(&tests, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
-	/* without x32 in the profile none of its calls is known; with it they have a highest of their own */
+	/* without x32 in the profile none of its calls is known; with it they have a highest of
+	 * their own */
 	if (arch == SCMP_ARCH_X86_64 && has_x32 && highest(profile, SCMP_ARCH_X32, &most_x32)) {
 		emit_most(&tests, most_x32);
 		emit(&tests, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
@@ -181,7 +195,8 @@ static void emit_unknown(struct rb_buf *bpf, const struct rb_seccomp *profile)
 	bool has_x32 = false;
 
 	if (profile->default_action != SECCOMP_RET_ERRNO ||
-	    full_action(profile->default_action, &profile->default_errno_ret) == (SECCOMP_RET_ERRNO | ENOSYS))
+	    full_action(profile->default_action, &profile->default_errno_ret) ==
+		    (SECCOMP_RET_ERRNO | ENOSYS))
 		return;
 	for (size_t i = 0; i < profile->n_archs; i++)
 		has_x32 |= profile->archs[i] == SCMP_ARCH_X32;
@@ -213,7 +228,8 @@ static int export(scmp_filter_ctx ctx, struct rb_buf *bpf, struct rb_err *err)
 		return rb_fail_sys(err, errno, "read the seccomp filter");
 	r = rb_read_fd(fd, BPF_MAXINSNS * sizeof(struct sock_filter), &data, &len);
 	if (r == -EFBIG)
-		return rb_fail(err, RB_ERR_CONFIG, "the seccomp profile is too large: more than %d instructions",
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "the seccomp profile is too large: more than %d instructions",
 			       BPF_MAXINSNS);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read the seccomp filter");
@@ -228,7 +244,8 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 	int r;
 
 	if (!ctx)
-		return rb_fail(err, RB_ERR_CONFIG, "libseccomp does not take the profile's default action");
+		return rb_fail(err, RB_ERR_CONFIG,
+			       "libseccomp does not take the profile's default action");
 	r = add_archs(ctx, profile, err);
 	if (r == 0)
 		r = add_rules(ctx, profile, err);
@@ -237,7 +254,8 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 	emit_unknown(bpf, profile);
 	r = export(ctx, bpf, err);
 	if (r == 0 && bpf->len > BPF_MAXINSNS * sizeof(struct sock_filter))
-		r = rb_fail(err, RB_ERR_CONFIG, "the seccomp profile is too large: more than %d instructions",
+		r = rb_fail(err, RB_ERR_CONFIG,
+			    "the seccomp profile is too large: more than %d instructions",
 			    BPF_MAXINSNS);
 	return r;
 }

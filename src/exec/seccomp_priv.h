@@ -20,7 +20,8 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
  * @root_fd: the state root's directory; -1: compile always
  * What the cache cannot give, or give safely, is compiled.
  */
-int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf, struct rb_err *err);
+int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
+		      struct rb_err *err);
 
 /** rb_seccomp_uses_notify() - does any rule hand system calls to the listener? */
 bool rb_seccomp_uses_notify(const struct rb_seccomp *profile);

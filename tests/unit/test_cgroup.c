@@ -1,7 +1,8 @@
-/* test_cgroup.c - cgroups of a container: conversions; and, as root, made, limited, entered, ended, undone
+/* test_cgroup.c - cgroups: conversions; and, as root, made, limited, entered, ended, undone
  *
- * The real ones are tried on the host as it is and, in mount namespaces of the test's own, on a view with v1
- * only and one with v2 only. All lie below a cgroup with a random name, which is gone at the end.
+ * The real ones are tried on the host as it is and, in mount namespaces of the test's own, on a
+ * view with v1 only and one with v2 only. All lie below a cgroup with a random name, which is
+ * gone at the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +29,20 @@
 static void test_weights(void)
 {
 	/* the ends, the default, and what runtimes say for some values in between */
-	static const struct { uint64_t shares, weight; } cases[] = {
-		{ 0, 0 }, { 1, 1 }, { 2, 1 }, { 1024, 100 }, { 2000, 170 }, { 262144, 10000 }, { 1u << 30, 10000 },
+	static const struct {
+		uint64_t shares, weight;
+	} cases[] = {
+		{ 0, 0 },
+		{ 1, 1 },
+		{ 2, 1 },
+		{ 1024, 100 },
+		{ 2000, 170 },
+		{ 262144, 10000 },
+		{ 1u << 30, 10000 },
 	};
-	static const struct { uint64_t blkio, io; } io[] = {
+	static const struct {
+		uint64_t blkio, io;
+	} io[] = {
 		{ 0, 0 }, { 10, 1 }, { 500, 4950 }, { 1000, 10000 }, { 5, 1 }, { 2000, 10000 },
 	};
 	uint64_t last = 0;
@@ -40,7 +51,8 @@ static void test_weights(void)
 	for (size_t i = 0; i < N(cases); i++) {
 		char name[64];
 
-		(void)snprintf(name, sizeof(name), "cpu.weight of %u shares", (unsigned)cases[i].shares);
+		(void)snprintf(name, sizeof(name), "cpu.weight of %u shares",
+			       (unsigned)cases[i].shares);
 		is_num((int64_t)rb_cpu_weight(cases[i].shares), (int64_t)cases[i].weight, name);
 	}
 	for (uint64_t s = 2; s <= 262144; s += 7) {
@@ -54,7 +66,13 @@ static void test_weights(void)
 
 static void test_swap(void)
 {
-	static const struct { const char *name; int64_t limit, swap; int r; bool set; int64_t want; } cases[] = {
+	static const struct {
+		const char *name;
+		int64_t limit, swap;
+		int r;
+		bool set;
+		int64_t want;
+	} cases[] = {
 		{ "none", 0, 0, 0, false, 0 },
 		{ "memory alone", 100, 0, 0, false, 0 },
 		{ "both", 100, 150, 0, true, 50 },
@@ -70,8 +88,8 @@ static void test_swap(void)
 		bool set = false;
 		int r = rb_swap_v2(cases[i].limit, cases[i].swap, &got, &set);
 
-		ok(r == cases[i].r && (r < 0 || (set == cases[i].set && got == cases[i].want)), "swap: %s",
-		   cases[i].name);
+		ok(r == cases[i].r && (r < 0 || (set == cases[i].set && got == cases[i].want)),
+		   "swap: %s", cases[i].name);
 	}
 }
 
@@ -81,12 +99,13 @@ static void test_wanted(void)
 	struct rb_kv kv = { "io.max", "8:0 rbps=1" };
 
 	is_num(rb_cgroup_wanted(&res), 0, "no resource needs no controller");
-	res.cpu.shares = (struct rb_opt_u64){ true, 0 }; /* docker's "not set" */
+	res.cpu.shares = (struct rb_opt_u64) { true, 0 }; /* docker's "not set" */
 	is_num(rb_cgroup_wanted(&res), 0, "shares of 0 are not set");
-	res.pids_limit = (struct rb_opt_i64){ true, 0 };
+	res.pids_limit = (struct rb_opt_i64) { true, 0 };
 	is_num(rb_cgroup_wanted(&res), RB_CG_BIT(RB_CG_PIDS), "a limit of 0 processes is");
-	res.unified = (struct rb_kvs){ &kv, 1 };
-	is_num(rb_cgroup_wanted(&res), RB_CG_BIT(RB_CG_PIDS) | RB_CG_BIT(RB_CG_BLKIO), "unified names its controller");
+	res.unified = (struct rb_kvs) { &kv, 1 };
+	is_num(rb_cgroup_wanted(&res), RB_CG_BIT(RB_CG_PIDS) | RB_CG_BIT(RB_CG_BLKIO),
+	       "unified names its controller");
 	is_num(rb_unified_controller("cgroup.max.depth"), 0, "cgroup.* is of no controller");
 	is_num(rb_unified_controller("iox.max"), 0, "a name that only begins like one");
 }
@@ -108,14 +127,14 @@ static bool box_init(struct box *b, enum rb_cgroup_layout layout)
 	struct rb_err err = { 0 };
 	static int n;
 
-	*b = (struct box){ .line = { 0 } };
+	*b = (struct box) { .line = { 0 } };
 	if (!ok(rb_host_probe(&b->arena, &b->host, true, &err) == 0, "probe (%s)", err.msg) ||
 	    !ok(b->host.layout == layout, "layout %d seen as %d", layout, b->host.layout))
 		return false;
 	(void)snprintf(b->top, sizeof(b->top), "/runbox-test-cg%d-%d", getpid(), n++);
 	(void)snprintf(b->path, sizeof(b->path), "%s/c1", b->top);
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
-		b->dirs[i] = (struct rb_cgroup_dir){ &b->host.hierarchies[i], b->path };
+		b->dirs[i] = (struct rb_cgroup_dir) { &b->host.hierarchies[i], b->path };
 	b->step.kind = RB_STEP_CGROUP;
 	b->step.u.cgroup.dirs = b->dirs;
 	b->step.u.cgroup.n = b->host.n_hierarchies;
@@ -140,7 +159,8 @@ static const char *at(struct box *b, size_t i, const char *path, const char *fil
 {
 	static char buf[512];
 
-	(void)snprintf(buf, sizeof(buf), "%s%s%s%s", b->dirs[i].hierarchy->mount, path, *file ? "/" : "", file);
+	(void)snprintf(buf, sizeof(buf), "%s%s%s%s", b->dirs[i].hierarchy->mount, path,
+		       *file ? "/" : "", file);
 	return buf;
 }
 
@@ -193,19 +213,25 @@ static void test_life(struct box *b)
 	pid_t pid, *pids;
 	size_t n;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
-	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies, "a directory in each hierarchy");
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
+	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies,
+	       "a directory in each hierarchy");
 	ok(rb_cgroup_mark_get(at(b, 0, b->top, "")) == RB_MARK_MADE, "the parent is marked");
 	ok(rb_cgroup_mark_get(at(b, 0, b->path, "")) == RB_MARK_MADE, "and the directory");
-	err = (struct rb_err){ 0 };
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "an empty one is taken again");
+	err = (struct rb_err) { 0 };
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	   "an empty one is taken again");
 	pid = start_inside(b);
-	ok(rb_cgroup_pids(at(b, 0, b->path, ""), &pids, &n) == 0 && n == 1 && pids[0] == pid, "it is listed");
+	ok(rb_cgroup_pids(at(b, 0, b->path, ""), &pids, &n) == 0 && n == 1 && pids[0] == pid,
+	   "it is listed");
 	free(pids);
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 && strstr(err.msg, "is in use"),
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
+		   strstr(err.msg, "is in use"),
 	   "one with a process is refused: %s", err.msg);
-	err = (struct rb_err){ 0 };
-	ok(rb_cgroup_kill(at(b, 0, b->path, ""), 0, 1000, &err) == 0 && is_alive(pid), "signal 0 harms nobody");
+	err = (struct rb_err) { 0 };
+	ok(rb_cgroup_kill(at(b, 0, b->path, ""), 0, 1000, &err) == 0 && is_alive(pid),
+	   "signal 0 harms nobody");
 	ok(undo(b, &err) == 0, "undo (%s)", err.msg);
 	ok(waitpid(pid, NULL, 0) == pid, "its process was ended");
 	is_num(how_many(b, b->top), 0, "and nothing is left, the parent neither");
@@ -220,7 +246,8 @@ static void test_deep(struct box *b)
 	int fd, depth = 0;
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
 	pid = start_inside(b);
 	fd = open(at(b, 0, b->path, ""), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (; depth < 300 && mkdirat(fd, "deep", 0755) == 0; depth++) {
@@ -237,7 +264,8 @@ static void test_deep(struct box *b)
 	}
 	(void)close(fd);
 	ok(undo(b, &err) == 0, "undo (%s)", err.msg);
-	ok(waitpid(pid, NULL, 0) == pid && how_many(b, b->top) == 0, "ended and removed to the bottom");
+	ok(waitpid(pid, NULL, 0) == pid && how_many(b, b->top) == 0,
+	   "ended and removed to the bottom");
 }
 
 static void test_foreign(struct box *b)
@@ -277,11 +305,12 @@ static void test_found(struct box *b)
 		(void)mkdir(at(b, i, b->top, ""), 0755);
 		(void)mkdir(at(b, i, b->path, ""), 0755);
 	}
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "an empty foreign cgroup is used (%s)",
-	   err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	   "an empty foreign cgroup is used (%s)", err.msg);
 	pid = start_inside(b);
 	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "emptied (%s)", err.msg);
-	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies, "and kept, as it was not made by the container");
+	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies,
+	       "and kept, as it was not made by the container");
 	ok(rb_cgroup_mark_get(at(b, 0, b->path, "")) == RB_MARK_NONE, "without a mark");
 	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
 		(void)rmdir(at(b, i, b->path, ""));
@@ -291,7 +320,8 @@ static void test_found(struct box *b)
 
 static void test_frozen(struct box *b)
 {
-	const struct rb_cgroup_dir *freezer = rb_cgroup_find(b->dirs, b->host.n_hierarchies, RB_CG_FREEZER);
+	const struct rb_cgroup_dir *freezer =
+		rb_cgroup_find(b->dirs, b->host.n_hierarchies, RB_CG_FREEZER);
 	struct rb_resources res = { 0 };
 	struct rb_err err = { 0 };
 	const char *file, *word;
@@ -305,16 +335,20 @@ static void test_frozen(struct box *b)
 	i = (size_t)(freezer - b->dirs);
 	file = freezer->hierarchy->v2 ? "cgroup.freeze" : "freezer.state";
 	word = freezer->hierarchy->v2 ? "1" : "FROZEN";
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
 	pid = start_inside(b);
 	ok(rb_write_file(AT_FDCWD, at(b, i, b->path, file), word) == 0, "freeze it");
-	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "a frozen process is ended (%s)", err.msg);
+	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "a frozen process is ended (%s)",
+	   err.msg);
 	(void)mkdir(at(b, i, b->top, ""), 0755);
 	ok(rb_write_file(AT_FDCWD, at(b, i, b->top, file), word) == 0, "freeze a parent");
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 && strstr(err.msg, "is frozen"),
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
+		   strstr(err.msg, "is frozen"),
 	   "no container below a frozen cgroup: %s", err.msg);
-	err = (struct rb_err){ 0 };
-	(void)rb_write_file(AT_FDCWD, at(b, i, b->top, file), freezer->hierarchy->v2 ? "0" : "THAWED");
+	err = (struct rb_err) { 0 };
+	(void)rb_write_file(AT_FDCWD, at(b, i, b->top, file),
+			    freezer->hierarchy->v2 ? "0" : "THAWED");
 	ok(undo(b, &err) == 0, "undo (%s)", err.msg);
 	for (size_t k = 0; k < b->host.n_hierarchies; k++)
 		(void)rmdir(at(b, k, b->top, ""));
@@ -328,7 +362,8 @@ static void test_forks(struct box *b)
 	struct rb_err err = { 0 };
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
 	pid = fork();
 	if (pid == 0) {
 		if (rb_cgroup_enter(b->dirs, b->host.n_hierarchies, &err) < 0)
@@ -348,7 +383,8 @@ static void test_forks(struct box *b)
 	is_num(how_many(b, b->top), 0, "and the cgroups removed");
 }
 
-static void read_back(struct box *b, enum rb_controller c, const char *v1, const char *v2, const char *want)
+static void read_back(struct box *b, enum rb_controller c, const char *v1, const char *v2,
+		      const char *want)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(b->dirs, b->host.n_hierarchies, c);
 	rb_autofree char *text = NULL;
@@ -357,8 +393,9 @@ static void read_back(struct box *b, enum rb_controller c, const char *v1, const
 		skip(v1, "requires the controller");
 		return;
 	}
-	if (rb_read_file(AT_FDCWD, at(b, (size_t)(dir - b->dirs), b->path, dir->hierarchy->v2 ? v2 : v1), 4096, &text,
-			 NULL) == 0)
+	if (rb_read_file(AT_FDCWD,
+			 at(b, (size_t)(dir - b->dirs), b->path, dir->hierarchy->v2 ? v2 : v1),
+			 4096, &text, NULL) == 0)
 		text[strcspn(text, "\n")] = '\0';
 	is_str(text, want, dir->hierarchy->v2 ? v2 : v1);
 }
@@ -372,21 +409,24 @@ static void test_limits(struct box *b)
 
 	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
 		has |= b->host.hierarchies[i].controllers;
-		v2_cpu |= b->host.hierarchies[i].v2 && b->host.hierarchies[i].controllers & RB_CG_BIT(RB_CG_CPU);
+		v2_cpu |= b->host.hierarchies[i].v2 &&
+			  b->host.hierarchies[i].controllers & RB_CG_BIT(RB_CG_CPU);
 	}
 	if (has & RB_CG_BIT(RB_CG_MEMORY))
-		res.memory.limit = (struct rb_opt_i64){ true, 64 << 20 };
+		res.memory.limit = (struct rb_opt_i64) { true, 64 << 20 };
 	if (has & RB_CG_BIT(RB_CG_CPU)) {
-		res.cpu.shares = (struct rb_opt_u64){ true, 2000 };
-		res.cpu.quota = (struct rb_opt_i64){ true, 20000 };
-		res.cpu.period = (struct rb_opt_u64){ true, 50000 };
+		res.cpu.shares = (struct rb_opt_u64) { true, 2000 };
+		res.cpu.quota = (struct rb_opt_i64) { true, 20000 };
+		res.cpu.period = (struct rb_opt_u64) { true, 50000 };
 	}
 	if (has & RB_CG_BIT(RB_CG_PIDS))
-		res.pids_limit = (struct rb_opt_i64){ true, 0 };
+		res.pids_limit = (struct rb_opt_i64) { true, 0 };
 	if (has & RB_CG_BIT(RB_CG_CPUSET))
 		res.cpu.cpus = "0";
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
-	ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "limits (%s, %s)", err.msg, err.at);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
+	ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "limits (%s, %s)",
+	   err.msg, err.at);
 	read_back(b, RB_CG_MEMORY, "memory.limit_in_bytes", "memory.max", "67108864");
 	read_back(b, RB_CG_CPU, "cpu.shares", "cpu.weight", v2_cpu ? "170" : "2000");
 	read_back(b, RB_CG_CPU, "cpu.cfs_quota_us", "cpu.max", v2_cpu ? "20000 50000" : "20000");
@@ -394,25 +434,31 @@ static void test_limits(struct box *b)
 	read_back(b, RB_CG_CPUSET, "cpuset.cpus", "cpuset.cpus", "0");
 	if (has & RB_CG_BIT(RB_CG_MEMORY)) {
 		res.memory.limit.v = 32 << 20;
-		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "lower memory (%s)", err.msg);
+		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+		   "lower memory (%s)", err.msg);
 		res.memory.limit.v = 96 << 20;
-		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "raise it (%s)", err.msg);
+		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+		   "raise it (%s)", err.msg);
 		read_back(b, RB_CG_MEMORY, "memory.limit_in_bytes", "memory.max", "100663296");
 	}
 	if (has & RB_CG_BIT(RB_CG_CPUSET)) {
 		res.cpu.cpus = "4095";
 		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
-		   rb_streq(err.at, "linux.resources.cpu.cpus"), "no such CPU: %s", err.msg);
+			   rb_streq(err.at, "linux.resources.cpu.cpus"),
+		   "no such CPU: %s", err.msg);
 	}
-	err = (struct rb_err){ 0 };
+	err = (struct rb_err) { 0 };
 	ok(undo(b, &err) == 0 && how_many(b, b->top) == 0, "undo (%s)", err.msg);
 }
 
 static void test_unified(struct box *b)
 {
 	struct rb_kv kv[] = { { "cgroup.max.depth", "7" } };
-	static const struct { const char *key, *want; } bad[] = {
-		{ "../cgroup.procs", "not the name" }, { "cgroup.freeze", "not a setting" },
+	static const struct {
+		const char *key, *want;
+	} bad[] = {
+		{ "../cgroup.procs", "not the name" },
+		{ "cgroup.freeze", "not a setting" },
 		{ "nosuch.max", "has no nosuch.max" },
 	};
 	struct rb_resources res = { .present = true, .unified = { kv, 1 } };
@@ -421,19 +467,23 @@ static void test_unified(struct box *b)
 
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
 		has_v2 |= b->host.hierarchies[i].v2;
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
 	if (!has_v2) {
-		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) < 0, "unified: %s", err.msg);
+		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) < 0, "unified: %s",
+		   err.msg);
 	} else {
-		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "unified (%s)", err.msg);
+		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+		   "unified (%s)", err.msg);
 		for (size_t i = 0; i < N(bad); i++) {
-			err = (struct rb_err){ 0 };
+			err = (struct rb_err) { 0 };
 			kv[0].key = bad[i].key;
 			ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
-			   strstr(err.msg, bad[i].want), "unified: %s", err.msg);
+				   strstr(err.msg, bad[i].want),
+			   "unified: %s", err.msg);
 		}
 	}
-	err = (struct rb_err){ 0 };
+	err = (struct rb_err) { 0 };
 	ok(undo(b, &err) == 0 && how_many(b, b->top) == 0, "undo (%s)", err.msg);
 }
 
@@ -446,9 +496,12 @@ static void test_devices(struct box *b)
 	int status = -1;
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)", err.msg);
-	ok(rb_cgroup_device_rules(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "device rules (%s)", err.msg);
-	ok(rb_cgroup_device_rules(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "and again (%s)", err.msg);
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
+	ok(rb_cgroup_device_rules(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	   "device rules (%s)", err.msg);
+	ok(rb_cgroup_device_rules(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	   "and again (%s)", err.msg);
 	pid = fork();
 	if (pid == 0) {
 		int null, kmsg;
@@ -467,8 +520,8 @@ static void test_devices(struct box *b)
 static void all_real(const char *label, enum rb_cgroup_layout layout)
 {
 	static void (*const tests[])(struct box *) = {
-		test_life, test_deep, test_foreign, test_found, test_frozen, test_forks, test_limits, test_unified,
-		test_devices,
+		test_life,  test_deep,	 test_foreign, test_found,   test_frozen,
+		test_forks, test_limits, test_unified, test_devices,
 	};
 
 	printf("# %s\n", label);
@@ -491,7 +544,8 @@ static void view_v1(void)
 
 static void view_v2(void)
 {
-	if (umount2("/sys/fs/cgroup", MNT_DETACH) < 0 || mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
+	if (umount2("/sys/fs/cgroup", MNT_DETACH) < 0 ||
+	    mount("none", "/sys/fs/cgroup", "cgroup2", 0, NULL) < 0)
 		skip("v2 only", "requires cgroup2");
 	else
 		all_real("v2 only", RB_LAYOUT_V2);
@@ -508,7 +562,8 @@ static void in_own_mounts(void (*f)(void))
 		return;
 	pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 			skip("another view", "requires mount namespaces");
 		else
 			f();

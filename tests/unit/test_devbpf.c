@@ -1,8 +1,9 @@
-/* test_devbpf.c - device rules: the BPF program and the v1 exceptions say what the ordered rules say
+/* test_devbpf.c - the BPF program and the v1 exceptions say what the device rules say
  *
- * The program is interpreted here, instruction by instruction, over a grid of devices and accesses, and
- * compared with a plain reading of config.json: the last rule that matches decides. Random rules too, from a
- * fixed seed. The kernel's own verdict needs root and is asked last.
+ * The program is interpreted here, instruction by instruction, over a grid of devices and
+ * accesses, and compared with a plain reading of config.json: the last rule that matches
+ * decides. Random rules too, from a fixed seed. The kernel's own verdict needs root and is
+ * asked last.
  */
 #include <linux/bpf.h>
 #include <stdlib.h>
@@ -30,38 +31,59 @@ static int run_program(const struct bpf_insn *v, size_t n, const struct bpf_cgro
 
 		switch (i->code) {
 		case BPF_LDX | BPF_MEM | BPF_W:
-			if (i->src_reg != BPF_REG_1 || i->off < 0 || (size_t)i->off + 4 > sizeof(*ctx))
+			if (i->src_reg != BPF_REG_1 || i->off < 0 ||
+			    (size_t)i->off + 4 > sizeof(*ctx))
 				return -1;
-			reg[i->dst_reg] = *(const uint32_t *)(const void *)((const char *)ctx + i->off);
+			reg[i->dst_reg] =
+				*(const uint32_t *)(const void *)((const char *)ctx + i->off);
 			break;
-		case BPF_ALU64 | BPF_MOV | BPF_X: reg[i->dst_reg] = reg[i->src_reg]; break;
-		case BPF_ALU64 | BPF_MOV | BPF_K: reg[i->dst_reg] = k; break;
-		case BPF_ALU64 | BPF_AND | BPF_K: reg[i->dst_reg] &= k; break;
-		case BPF_ALU64 | BPF_RSH | BPF_K: reg[i->dst_reg] >>= k; break;
-		case BPF_JMP | BPF_JNE | BPF_K: pc += reg[i->dst_reg] != k ? (size_t)i->off : 0; break;
-		case BPF_JMP | BPF_JEQ | BPF_K: pc += reg[i->dst_reg] == k ? (size_t)i->off : 0; break;
-		case BPF_JMP | BPF_EXIT: return (int)reg[0];
-		default: return -1;
+		case BPF_ALU64 | BPF_MOV | BPF_X:
+			reg[i->dst_reg] = reg[i->src_reg];
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_K:
+			reg[i->dst_reg] = k;
+			break;
+		case BPF_ALU64 | BPF_AND | BPF_K:
+			reg[i->dst_reg] &= k;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_K:
+			reg[i->dst_reg] >>= k;
+			break;
+		case BPF_JMP | BPF_JNE | BPF_K:
+			pc += reg[i->dst_reg] != k ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += reg[i->dst_reg] == k ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_EXIT:
+			return (int)reg[0];
+		default:
+			return -1;
 		}
 	}
 	return -1;
 }
 
-static int ask_program(const struct bpf_insn *v, size_t n, char type, int64_t major, int64_t minor, unsigned access)
+static int ask_program(const struct bpf_insn *v, size_t n, char type, int64_t major, int64_t minor,
+		       unsigned access)
 {
-	uint32_t bits = (access & RB_DEV_R ? BPF_DEVCG_ACC_READ : 0) | (access & RB_DEV_W ? BPF_DEVCG_ACC_WRITE : 0) |
+	uint32_t bits = (access & RB_DEV_R ? BPF_DEVCG_ACC_READ : 0) |
+			(access & RB_DEV_W ? BPF_DEVCG_ACC_WRITE : 0) |
 			(access & RB_DEV_M ? BPF_DEVCG_ACC_MKNOD : 0);
 	struct bpf_cgroup_dev_ctx ctx = {
-		.access_type = bits << 16 | (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
-		.major = (uint32_t)major, .minor = (uint32_t)minor,
+		.access_type = bits << 16 |
+			       (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+		.major = (uint32_t)major,
+		.minor = (uint32_t)minor,
 	};
 
 	return run_program(v, n, &ctx);
 }
 
-/* The devices controller of v1: security/device_cgroup.c, as kernel cgroup-v1/devices.rst tells it. */
-static bool ask_v1(const struct rb_dev_exception *v, size_t n, bool allow, char type, int64_t major, int64_t minor,
-		   unsigned access)
+/* The devices controller of v1: security/device_cgroup.c, as kernel cgroup-v1/devices.rst tells
+ * it. */
+static bool ask_v1(const struct rb_dev_exception *v, size_t n, bool allow, char type, int64_t major,
+		   int64_t minor, unsigned access)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].type != type || (v[i].major >= 0 && v[i].major != major) ||
@@ -74,11 +96,15 @@ static bool ask_v1(const struct rb_dev_exception *v, size_t n, bool allow, char 
 }
 
 /* A plain reading: bit by bit, config's rules and then the defaults, the last match. */
-static bool plain_bit(const struct rb_resources *res, char type, int64_t major, int64_t minor, unsigned bit)
+static bool plain_bit(const struct rb_resources *res, char type, int64_t major, int64_t minor,
+		      unsigned bit)
 {
-	static const struct { char type; int64_t major, minor; } defaults[] = {
-		{ 'c', 1, 3 }, { 'c', 1, 5 }, { 'c', 1, 7 }, { 'c', 1, 8 }, { 'c', 1, 9 }, { 'c', 5, 0 },
-		{ 'c', 5, 2 }, { 'c', 136, -1 },
+	static const struct {
+		char type;
+		int64_t major, minor;
+	} defaults[] = {
+		{ 'c', 1, 3 }, { 'c', 1, 5 }, { 'c', 1, 7 }, { 'c', 1, 8 },
+		{ 'c', 1, 9 }, { 'c', 5, 0 }, { 'c', 5, 2 }, { 'c', 136, -1 },
 	};
 	bool verdict = false;
 
@@ -88,7 +114,8 @@ static bool plain_bit(const struct rb_resources *res, char type, int64_t major, 
 
 		if (!access && (!r->allow || (r->type == 'a' && !r->has_major && !r->has_minor)))
 			access = 7;
-		if ((r->type == 'a' || r->type == type) && (!r->has_major || r->major < 0 || r->major == major) &&
+		if ((r->type == 'a' || r->type == type) &&
+		    (!r->has_major || r->major < 0 || r->major == major) &&
 		    (!r->has_minor || r->minor < 0 || r->minor == minor) && access & bit)
 			verdict = r->allow;
 	}
@@ -101,7 +128,8 @@ static bool plain_bit(const struct rb_resources *res, char type, int64_t major, 
 	return verdict;
 }
 
-static bool plain(const struct rb_resources *res, char type, int64_t major, int64_t minor, unsigned access)
+static bool plain(const struct rb_resources *res, char type, int64_t major, int64_t minor,
+		  unsigned access)
 {
 	for (unsigned bit = 1; bit <= 4; bit <<= 1)
 		if (access & bit && !plain_bit(res, type, major, minor, bit))
@@ -138,9 +166,12 @@ static void compare(const struct rb_resources *res, struct tally *t)
 					continue;
 				want = plain(res, type, majors[a], minors[b], acc);
 				t->asked++;
-				t->wrong_check += rb_dev_rules_check(&rules, type, majors[a], minors[b], acc) != want;
-				t->wrong_bpf += ask_program(insns, n, type, majors[a], minors[b], acc) != want;
-				v1 = has_v1 && ask_v1(v, nv, rules.allow, type, majors[a], minors[b], acc);
+				t->wrong_check += rb_dev_rules_check(&rules, type, majors[a],
+								     minors[b], acc) != want;
+				t->wrong_bpf += ask_program(insns, n, type, majors[a], minors[b],
+							    acc) != want;
+				v1 = has_v1 &&
+				     ask_v1(v, nv, rules.allow, type, majors[a], minors[b], acc);
 				t->wrong_v1 += has_v1 && v1 != want;
 				t->too_open_v1 += v1 && !want;
 			}
@@ -161,7 +192,12 @@ static void test_cases(void)
 	struct rb_device_rule read_1 = { true, 'c', true, false, 1, 0, RB_DEV_R };
 	struct rb_device_rule write_1_2 = { true, 'c', true, true, 1, 2, RB_DEV_W };
 	struct rb_device_rule beyond = { true, 'c', true, true, 1ll << 33, 3, 7 };
-	const struct { const char *name; struct rb_device_rule r[3]; size_t n; bool v1; } cases[] = {
+	const struct {
+		const char *name;
+		struct rb_device_rule r[3];
+		size_t n;
+		bool v1;
+	} cases[] = {
 		{ "no rules", { deny_all }, 0, true },
 		{ "deny all", { deny_all }, 1, true },
 		{ "privileged", { allow_all }, 1, true },
@@ -184,9 +220,10 @@ static void test_cases(void)
 
 		memcpy(copy, cases[i].r, sizeof(copy));
 		compare(&res, &t);
-		ok(t.wrong_check == 0 && t.wrong_bpf == 0, "%s: check and program say what the rules say", cases[i].name);
-		ok(t.wrong_v1 == 0 && (t.refused_v1 == 0) == cases[i].v1, "%s: on v1 %s", cases[i].name,
-		   cases[i].v1 ? "too" : "refused");
+		ok(t.wrong_check == 0 && t.wrong_bpf == 0,
+		   "%s: check and program say what the rules say", cases[i].name);
+		ok(t.wrong_v1 == 0 && (t.refused_v1 == 0) == cases[i].v1, "%s: on v1 %s",
+		   cases[i].name, cases[i].v1 ? "too" : "refused");
 	}
 }
 
@@ -200,10 +237,13 @@ static void test_random(void)
 		struct rb_resources res = { .devices = rules, .n_devices = (size_t)random() % 9 };
 
 		for (size_t i = 0; i < res.n_devices; i++)
-			rules[i] = (struct rb_device_rule){
-				.allow = random() % 2, .type = "abccc"[random() % 5],
-				.has_major = random() % 4, .has_minor = random() % 3,
-				.major = majors[random() % (long)N(majors)], .minor = minors[random() % (long)N(minors)],
+			rules[i] = (struct rb_device_rule) {
+				.allow = random() % 2,
+				.type = "abccc"[random() % 5],
+				.has_major = random() % 4,
+				.has_minor = random() % 3,
+				.major = majors[random() % (long)N(majors)],
+				.minor = minors[random() % (long)N(minors)],
 				.access = (unsigned)random() % 8,
 			};
 		compare(&res, &t);
@@ -211,13 +251,14 @@ static void test_random(void)
 	is_num(t.wrong_check, 0, "3000 random lists: rb_dev_rules_check()");
 	is_num(t.wrong_bpf, 0, "3000 random lists: the program");
 	is_num(t.too_open_v1, 0, "3000 random lists: v1 never allows more");
-	ok(t.refused_v1 < 2900, "3000 random lists: %u refused on v1, %u answers of %u stricter there", t.refused_v1,
+	ok(t.refused_v1 < 2900,
+	   "3000 random lists: %u refused on v1, %u answers of %u stricter there", t.refused_v1,
 	   t.wrong_v1, t.asked);
 }
 
 static void test_text(void)
 {
-	struct rb_dev_exception e = { 'c', 1, -1, RB_DEV_R | RB_DEV_M };
+	struct rb_dev_exception e = { 1, -1, RB_DEV_R | RB_DEV_M, 'c' };
 	char buf[64];
 
 	is_str(rb_dev_text(&e, buf), "c 1:* rm", "an exception as devices.allow takes it");

@@ -1,4 +1,4 @@
-/* test_seccomp.c - filters: what a process under one sees, and a cache that cannot be used against us
+/* test_seccomp.c - what a process under a filter sees; a cache that cannot be turned on us
  *
  * Filters are loaded in forked children, which need no privilege (no_new_privs).
  */
@@ -27,8 +27,8 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-static const char *const basic_names[] = { "exit", "exit_group", "getpid", "getppid", "no_such_call",
-					   "rt_sigreturn", "write", NULL };
+static const char *const basic_names[] = { "exit",	   "exit_group",   "getpid", "getppid",
+					   "no_such_call", "rt_sigreturn", "write",  NULL };
 static const char *const exit_names[] = { "exit_group", "getpid", NULL };
 static const char *const sendmsg_names[] = { "sendmsg", NULL };
 
@@ -56,10 +56,12 @@ static struct rb_strv one(const char *name)
 	return strv(static_name(name));
 }
 
-/* Load @bpf and make the system call. Return: its errno, 0 if it worked, 1000 + the signal that ended it */
+/* Load @bpf and make the system call. Return: its errno, 0 if it worked, 1000 + the signal that
+ * ended it */
 static int under(const struct rb_buf *bpf, long nr, long a, long b, long c)
 {
-	struct sock_fprog prog = { (unsigned short)(bpf->len / 8), (struct sock_filter *)(void *)bpf->data };
+	struct sock_fprog prog = { (unsigned short)(bpf->len / 8),
+				   (struct sock_filter *)(void *)bpf->data };
 	int status;
 	pid_t pid = fork();
 
@@ -91,25 +93,37 @@ static uint32_t archs[] = { SCMP_ARCH_NATIVE };
 #endif
 
 /* As engines write it: an errno for all but what is listed; the newest call listed is clone3. */
-static void engine_profile(struct rb_seccomp *p, struct rb_seccomp_rule rules[6], struct rb_seccomp_arg args[3])
+static void engine_profile(struct rb_seccomp *p, struct rb_seccomp_rule rules[6],
+			   struct rb_seccomp_arg args[3])
 {
-	args[0] = (struct rb_seccomp_arg){ .index = 0, .value = 0, .op = SCMP_CMP_EQ };
-	args[1] = (struct rb_seccomp_arg){ .index = 0, .value = 8, .op = SCMP_CMP_EQ };
-	args[2] = (struct rb_seccomp_arg){ .index = 0, .value = 0x7e020000, .value_two = 0, .op = SCMP_CMP_MASKED_EQ };
-	rules[0] = (struct rb_seccomp_rule){ .names = strv(basic_names), .action = SECCOMP_RET_ALLOW };
+	args[0] = (struct rb_seccomp_arg) { .index = 0, .value = 0, .op = SCMP_CMP_EQ };
+	args[1] = (struct rb_seccomp_arg) { .index = 0, .value = 8, .op = SCMP_CMP_EQ };
+	args[2] = (struct rb_seccomp_arg) {
+		.index = 0, .value = 0x7e020000, .value_two = 0, .op = SCMP_CMP_MASKED_EQ
+	};
+	rules[0] = (struct rb_seccomp_rule) { .names = strv(basic_names),
+					      .action = SECCOMP_RET_ALLOW };
 	/* two tests of one argument are alternatives */
-	rules[1] = (struct rb_seccomp_rule){ .names = one("personality"), .action = SECCOMP_RET_ALLOW,
-					     .args = args, .n_args = 2 };
-	rules[2] = (struct rb_seccomp_rule){ .names = one("clone"), .action = SECCOMP_RET_ALLOW,
-					     .args = args + 2, .n_args = 1 };
-	rules[3] = (struct rb_seccomp_rule){ .names = one("clone3"), .action = SECCOMP_RET_ERRNO,
-					     .errno_ret = { true, ENOSYS } };
-	rules[4] = (struct rb_seccomp_rule){ .names = one("getuid"), .action = SECCOMP_RET_KILL_PROCESS };
+	rules[1] = (struct rb_seccomp_rule) {
+		.names = one("personality"), .action = SECCOMP_RET_ALLOW, .args = args, .n_args = 2
+	};
+	rules[2] = (struct rb_seccomp_rule) {
+		.names = one("clone"), .action = SECCOMP_RET_ALLOW, .args = args + 2, .n_args = 1
+	};
+	rules[3] = (struct rb_seccomp_rule) { .names = one("clone3"),
+					      .action = SECCOMP_RET_ERRNO,
+					      .errno_ret = { true, ENOSYS } };
+	rules[4] = (struct rb_seccomp_rule) { .names = one("getuid"),
+					      .action = SECCOMP_RET_KILL_PROCESS };
 	/* the default once more: allowed to be said */
-	rules[5] = (struct rb_seccomp_rule){ .names = one("getgid"), .action = SECCOMP_RET_ERRNO };
-	*p = (struct rb_seccomp){
-		.present = true, .default_action = SECCOMP_RET_ERRNO, .archs = archs, .n_archs = N(archs),
-		.rules = rules, .n_rules = 6,
+	rules[5] = (struct rb_seccomp_rule) { .names = one("getgid"), .action = SECCOMP_RET_ERRNO };
+	*p = (struct rb_seccomp) {
+		.present = true,
+		.default_action = SECCOMP_RET_ERRNO,
+		.archs = archs,
+		.n_archs = N(archs),
+		.rules = rules,
+		.n_rules = 6,
 	};
 }
 
@@ -135,31 +149,42 @@ static void test_engine(void)
 	is_num(under(&bpf, 451, 0, 0, 0), ENOSYS, "a call newer than the profile does not exist");
 	is_num(under(&bpf, 100000, 0, 0, 0), ENOSYS, "nor one that no kernel has");
 #ifdef __x86_64__
-	is_num(under(&bpf, 0x40000000 | 161, 0, 0, 0), EPERM, "x32: an old call that is not listed");
-	is_num(under(&bpf, 0x40000000 | 600, 0, 0, 0), ENOSYS, "x32: a call newer than the profile");
+	is_num(under(&bpf, 0x40000000 | 161, 0, 0, 0), EPERM,
+	       "x32: an old call that is not listed");
+	is_num(under(&bpf, 0x40000000 | 600, 0, 0, 0), ENOSYS,
+	       "x32: a call newer than the profile");
 #endif
 }
 
 static void test_defaults(void)
 {
-	struct rb_seccomp_rule rule = { .names = one("chroot"), .action = SECCOMP_RET_ERRNO, .errno_ret = { true, 7 } };
+	struct rb_seccomp_rule rule = { .names = one("chroot"),
+					.action = SECCOMP_RET_ERRNO,
+					.errno_ret = { true, 7 } };
 	struct rb_seccomp_rule allow = { .names = strv(exit_names), .action = SECCOMP_RET_ALLOW };
-	struct rb_seccomp p = { .present = true, .default_action = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1 };
+	struct rb_seccomp p = {
+		.present = true, .default_action = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1
+	};
 	rb_autobuf bpf = { 0 }, enosys = { 0 }, kill = { 0 };
 
 	if (compile(&p, &bpf)) {
 		is_num(under(&bpf, SYS_chroot, 0, 0, 0), 7, "a list of what is forbidden");
 		is_num(under(&bpf, SYS_getuid, 0, 0, 0), 0, "all else is allowed");
-		is_num(under(&bpf, 100000, 0, 0, 0), ENOSYS, "and the kernel answers for what it does not have");
+		is_num(under(&bpf, 100000, 0, 0, 0), ENOSYS,
+		       "and the kernel answers for what it does not have");
 	}
-	p = (struct rb_seccomp){ .present = true, .default_action = SECCOMP_RET_ERRNO, .rules = &allow, .n_rules = 1,
-				 .default_errno_ret = { true, ENOSYS } };
+	p = (struct rb_seccomp) { .present = true,
+				  .default_action = SECCOMP_RET_ERRNO,
+				  .rules = &allow,
+				  .n_rules = 1,
+				  .default_errno_ret = { true, ENOSYS } };
 	if (compile(&p, &enosys))
 		is_num(under(&enosys, SYS_getuid, 0, 0, 0), ENOSYS, "defaultErrnoRet");
 	p.default_action = SECCOMP_RET_KILL_PROCESS;
 	p.default_errno_ret.set = false;
 	if (compile(&p, &kill))
-		is_num(under(&kill, 100000, 0, 0, 0), 1000 + SIGSYS, "who asks for kill gets it for new calls too");
+		is_num(under(&kill, 100000, 0, 0, 0), 1000 + SIGSYS,
+		       "who asks for kill gets it for new calls too");
 }
 
 /* --- cache --- */
@@ -211,12 +236,14 @@ static bool same(const struct rb_buf *a, const struct rb_buf *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-static void ask(const struct cache *c, const struct rb_seccomp *p, const struct rb_buf *want, const char *name)
+static void ask(const struct cache *c, const struct rb_seccomp *p, const struct rb_buf *want,
+		const char *name)
 {
 	rb_autobuf got = { 0 };
 	struct rb_err err = { 0 };
 
-	ok(rb_seccomp_cached(c->root_fd, p, &got, &err) == 0 && same(&got, want), "cache: %s", name);
+	ok(rb_seccomp_cached(c->root_fd, p, &got, &err) == 0 && same(&got, want), "cache: %s",
+	   name);
 }
 
 /* Change one byte. */
@@ -249,9 +276,11 @@ static void test_cache(void)
 	(void)rb_seccomp_compile(&p, &want, &err);
 	ask(&c, &p, &want, "first time");
 	cache_file(&c, file);
-	ok(stat(file, &before) == 0 && (before.st_mode & 0777) == 0600, "cache: a file of mode 0600");
+	ok(stat(file, &before) == 0 && (before.st_mode & 0777) == 0600,
+	   "cache: a file of mode 0600");
 	ask(&c, &p, &want, "second time");
-	ok(stat(file, &after) == 0 && after.st_ino == before.st_ino, "cache: was not written again");
+	ok(stat(file, &after) == 0 && after.st_ino == before.st_ino,
+	   "cache: was not written again");
 
 	spoil(file, 5); /* in the program */
 	ask(&c, &p, &want, "a damaged program is not used");
@@ -320,7 +349,8 @@ static void test_cache_dir(void)
 	{
 		rb_autobuf bpf = { 0 };
 
-		ok(rb_seccomp_cached(-1, &p, &bpf, &err) == 0 && bpf.len, "no cache: compiled all the same");
+		ok(rb_seccomp_cached(-1, &p, &bpf, &err) == 0 && bpf.len,
+		   "no cache: compiled all the same");
 	}
 	cache_done(&c);
 }
@@ -329,9 +359,14 @@ static void test_cache_dir(void)
 
 static int receive(int sock, char *text, size_t size)
 {
-	union { struct cmsghdr hdr; char space[CMSG_SPACE(sizeof(int))]; } control;
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
 	struct iovec iov = { text, size - 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
@@ -371,8 +406,12 @@ static void test_notify(void)
 {
 	struct rb_seccomp_rule rule = { .names = one("chroot"), .action = SECCOMP_RET_USER_NOTIF };
 	char path[] = "/tmp/runbox-test-notify-XXXXXX", socket_path[64], text[1024];
-	struct rb_seccomp p = { .present = true, .default_action = SECCOMP_RET_ALLOW, .rules = &rule, .n_rules = 1,
-				.listener_path = socket_path, .listener_metadata = "a \"b\"" };
+	struct rb_seccomp p = { .present = true,
+				.default_action = SECCOMP_RET_ALLOW,
+				.rules = &rule,
+				.n_rules = 1,
+				.listener_path = socket_path,
+				.listener_metadata = "a \"b\"" };
 	struct rb_step step = { .kind = RB_STEP_FILTER, .u.seccomp.profile = &p };
 	struct rb_spec spec = { .oci_version = "1.3.0" };
 	struct rb_plan plan = { .spec = &spec };
@@ -390,9 +429,11 @@ static void test_notify(void)
 	if (!mkdtemp(path))
 		abort();
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/s", path);
-	ok(rb_step_filter(&run, &step, &err) < 0 && rb_streq(err.at, "linux.seccomp.listenerPath") &&
-	   !strstr(err.msg, "No such file"), "nobody listens: %s", err.msg);
-	err = (struct rb_err){ 0 };
+	ok(rb_step_filter(&run, &step, &err) < 0 &&
+		   rb_streq(err.at, "linux.seccomp.listenerPath") &&
+		   !strstr(err.msg, "No such file"),
+	   "nobody listens: %s", err.msg);
+	err = (struct rb_err) { 0 };
 	(void)rb_unix_listen(AT_FDCWD, socket_path, SOCK_STREAM, &listening);
 	ok(rb_step_filter(&run, &step, &err) == 0, "the host side connects (%s)", err.msg);
 	pid = fork();
@@ -400,14 +441,18 @@ static void test_notify(void)
 		listener_child(&run, &step);
 	conn = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 	listener = receive(conn, text, sizeof(text));
-	is_str(text, "{\"ociVersion\":\"1.3.0\",\"fds\":[\"seccompFd\"],\"pid\":42,\"metadata\":\"a \\\"b\\\"\","
-		     "\"state\":{\"ociVersion\":\"1.3.0\",\"id\":\"c1\",\"status\":\"created\",\"pid\":42,"
-		     "\"bundle\":\"/b\"}}", "the container process state");
+	is_str(text,
+	       "{\"ociVersion\":\"1.3.0\",\"fds\":[\"seccompFd\"],\"pid\":42,\"metadata\":\"a "
+	       "\\\"b\\\"\","
+	       "\"state\":{\"ociVersion\":\"1.3.0\",\"id\":\"c1\",\"status\":\"created\",\"pid\":"
+	       "42,"
+	       "\"bundle\":\"/b\"}}",
+	       "the container process state");
 	ok(listener >= 0 && answer(listener) == 0, "the descriptor answers calls");
 	(void)waitpid(pid, &status, 0);
 	is_num(status, 0, "the process got the answer");
 	rule.names = strv(sendmsg_names);
-	err = (struct rb_err){ 0 };
+	err = (struct rb_err) { 0 };
 	ok(rb_step_filter(&run, &step, &err) < 0, "refused: %s", err.msg);
 	run.plan = NULL;
 	rb_run_done(&run);
