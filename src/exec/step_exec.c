@@ -26,6 +26,25 @@
 #define PASSWD_MAX   (1u << 20)
 
 /**
+ * rb_cwd_enter() - chdir(2) that follows no link which leads to a place instead of a path
+ * Return: 0 or -errno
+ */
+int rb_cwd_enter(struct rb_run *run, const char *cwd)
+{
+	rb_autofd fd = -1;
+	int r = rb_root_open(run->root_fd, cwd, O_PATH | O_DIRECTORY, &fd);
+
+	return r == 0 && fchdir(fd) < 0 ? -errno : r;
+}
+
+/** rb_cwd_fail() - why a working directory could not be entered. Return: @r */
+int rb_cwd_fail(const char *cwd, int r, struct rb_err *err)
+{
+	(void)rb_fail_sys(err, -r, "enter the working directory %s", cwd);
+	return r == -ELOOP ? rb_err_hint(err, "links of /proc that lead out are not followed") : r;
+}
+
+/**
  * rb_step_cwd() - enter the working directory, and see that it lies inside the root
  *
  * Source: THREATS CVE-2024-21626: a directory of the host that was left open can be entered by way
@@ -36,8 +55,12 @@ int rb_step_cwd(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 	const char *cwd = step->u.text.text;
 	char now[PATH_MAX];
 
-	if (!rb_child_of(run)->in_cwd && chdir(cwd) < 0)
-		return rb_fail_sys(err, errno, "enter the working directory %s", cwd);
+	if (!rb_child_of(run)->in_cwd) {
+		int r = rb_cwd_enter(run, cwd);
+
+		if (r < 0)
+			return rb_cwd_fail(cwd, r, err);
+	}
 	if (rb_getcwd(now, sizeof(now)) < 0)
 		return rb_fail_sys(err, errno, "look at the working directory %s", cwd);
 	if (now[0] != '/')
@@ -192,12 +215,10 @@ static int mark_descriptors(struct rb_run *run, struct rb_err *err)
 
 static void reset_signals(void)
 {
-	const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	for (int sig = 1; sig <= SIGRTMAX; sig++)
-		(void)sigaction(sig, &dfl,
-				NULL); /* KILL, STOP and the C library's own cannot be set */
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)rb_signal_default(sig); /* KILL and STOP cannot be set, and are never else */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -51,23 +51,22 @@ static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 {
 	struct rb_child *child = rb_child_of(run);
 	rb_autofd made = -1;
-	int r = 0;
+	int r;
 
 	if (!cwd || !*cwd)
 		return 0;
-	if (chdir(cwd) == 0) {
-		child->in_cwd = true;
-		return 0;
-	}
-	if (errno == ENOENT && run->root_fd >= 0) {
+	r = rb_cwd_enter(run, cwd);
+	if (r == -ENOENT) {
 		r = rb_root_make(run->root_fd, cwd, true, false, &made);
-		if (r == 0 && fchdir(made) == 0)
-			child->in_cwd = true;
+		if (r == 0 && fchdir(made) < 0)
+			r = -errno;
 	}
-	/* a read-only root says so when the cwd row tries again */
-	return r < 0 && r != -EROFS && r != -EACCES && r != -EPERM
-		       ? rb_fail_sys(err, -r, "make the working directory %s", cwd)
-		       : 0;
+	child->in_cwd = r == 0;
+	/* a read-only root, or a directory only for its user: the cwd row tries again, and says so */
+	if (r >= 0 || r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT)
+		return 0;
+	rb_err_at(err, "process.cwd");
+	return rb_cwd_fail(cwd, r, err);
 }
 
 /* A pipe that the program gets as stdio belongs to whoever made it; the program opens it again

@@ -48,6 +48,15 @@ static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned 
 	return syscall(SYS_keyctl, op, a, b, c, 0);
 }
 
+/* SIG_DFL, also for the two signals that the C library keeps for itself; it is all zeros. */
+static inline int rb_signal_default(int sig)
+{
+	const unsigned char zeros[128] = { 0 };
+
+	return (int)syscall(SYS_rt_sigaction, sig, zeros, NULL,
+			    8 /* bytes of the kernel's sigset_t */);
+}
+
 /* The C library's getcwd() hides "(unreachable)", which is what has to be seen. */
 static inline long rb_getcwd(char *buf, size_t size)
 {
