@@ -61,6 +61,7 @@ static void add_device(struct compile *c, const struct rb_device *dev, const cha
 	struct rb_step *step = compile_add(c, RB_STEP_DEVICE, at);
 
 	step->u.device.dev = *dev;
+	step->u.device.dev.file_mode &= 07777;
 	if (!dev->has_file_mode) {
 		step->u.device.dev.has_file_mode = true;
 		step->u.device.dev.file_mode = 0666;

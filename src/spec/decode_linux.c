@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "decode_priv.h"
 #include "near_priv.h"
@@ -82,7 +83,8 @@ static const struct rb_type t_device_type = RB_ENUM(device_types, 1);
 /* dev_t has 12 bits of major and 20 of minor number (linux/kdev_t.h) */
 static const struct rb_type t_major = RB_INT("int64", 8, 0, 0xfff);
 static const struct rb_type t_minor = RB_INT("int64", 8, 0, 0xfffff);
-static const struct rb_type t_file_mode = RB_UINT("uint32", 4, 07777);
+/* podman gives the whole st_mode, type and all; the compiler takes what mknod(2) may take */
+static const struct rb_type t_file_mode = RB_UINT("uint32", 4, S_IFMT | 07777);
 
 static const struct rb_field device_fields[] = {
 	RB_F("type", struct rb_device, type, &t_device_type, RB_REQUIRED),

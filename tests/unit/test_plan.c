@@ -960,7 +960,7 @@ static void test_devices(void)
 {
 	static const struct config own = {
 		.linux_ = ",'devices':[{'path':'/dev//"
-			  "null','type':'c','major':1,'minor':3,'fileMode':384},"
+			  "null','type':'c','major':1,'minor':3,'fileMode':8576},"
 			  "{'path':'/dev/ptmx','type':'c','major':5,'minor':2}]"
 	};
 	static const struct config bound = {
