@@ -19,4 +19,5 @@ words=$("$here/build" "${BUILDDIR:?}/vm-image" 2>&1) || skip "the guest's image 
 echo "# ${words//$'\n'/$'\n'# }"
 
 # shellcheck disable=SC2086 # the list is words
-exec "$here/run-tests" --seconds "${VM_SECONDS:-330}" tests/vm/check.bats $VM_TESTS
+exec "$here/run-tests" --seconds "${VM_SECONDS:-330}" \
+	tests/vm/check.bats tests/vm/rootless.bats $VM_TESTS
