@@ -4,4 +4,4 @@ set -u
 shopt -s nullglob
 cd "${SRCDIR:-.}" || exit 1
 exec "${BUILDDIR:-.}/tests/fuzz/replay" tests/fuzz/corpus/* tests/schema/good/* tests/schema/bad/* \
-	bundles/*/config.json
+	tests/data/*.json bundles/*/config.json

@@ -18,7 +18,7 @@ command -v clang >/dev/null || { echo "run.sh: no clang"; exit 77; }
 
 mkdir -p "$work/corpus"
 n=0
-for file in bundles/*/config.json tests/schema/good/*.json tests/schema/bad/*.json; do
+for file in bundles/*/config.json tests/data/*.json tests/schema/{good,bad}/*.json; do
 	n=$((n + 1))
 	{ printf '\0'; cat "$file"; } >"$work/corpus/seed-$n"
 done
