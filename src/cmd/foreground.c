@@ -98,6 +98,11 @@ int rb_foreground_begin(struct rb_foreground *fg, struct rb_err *err)
 {
 	sigset_t all;
 
+	if (fg->master >= 0)
+		no_carriage_returns(fg->master);
+	/* before the program runs: it may look at once */
+	if (fg->master >= 0 && !fg->keep_size)
+		resize(fg->master);
 	(void)sigfillset(&all);
 	/* faults of our own must end us; a write to a closed pipe is seen by its errno */
 	for (const int *s =
@@ -239,9 +244,6 @@ static bool begin_terminal(struct rb_foreground *fg)
 		return false;
 	flags = fcntl(fg->master, F_GETFL);
 	(void)fcntl(fg->master, F_SETFL, flags | O_NONBLOCK); /* ours alone */
-	no_carriage_returns(fg->master);
-	if (!fg->keep_size)
-		resize(fg->master);
 	make_raw();
 	return true;
 }
