@@ -10,11 +10,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
 #include "runbox/log.h"
+
+/* close_range(2), or one by one where the kernel (before 5.9) or a filter does not have it */
+static void close_span(unsigned from, unsigned to)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	if (close_range(from, to, 0) == 0)
+		return;
+	(void)getrlimit(RLIMIT_NOFILE, &limit); /* no descriptor of ours is above it */
+	for (unsigned fd = from; fd <= to && fd < limit.rlim_cur; fd++)
+		(void)close((int)fd);
+}
 
 /* Close all but stdio, what the caller asked to pass on, and @keep1, @keep2 (-1: none). */
 static void close_others(const struct rb_run *run, int keep1, int keep2)
@@ -26,10 +39,10 @@ static void close_others(const struct rb_run *run, int keep1, int keep2)
 		if (keep[i] < 0 || (unsigned)keep[i] < from)
 			continue;
 		if ((unsigned)keep[i] > from)
-			(void)close_range(from, (unsigned)keep[i] - 1, 0);
+			close_span(from, (unsigned)keep[i] - 1);
 		from = (unsigned)keep[i] + 1;
 	}
-	(void)close_range(from, ~0u, 0);
+	close_span(from, ~0u);
 }
 
 /* Forget descriptors that close_others() has closed. */
