@@ -6,8 +6,6 @@
  *            a pid that another process writes waits for an RCU grace period, 5 to 20 ms on an idle
  *            host (kernel/cgroup/cgroup.c, cgroup_procs_write_start())
  *
- * Every directory that runbox makes is marked by an extended attribute, so that the last
- * container under a parent removes it and undo never kills in a cgroup of somebody else.
  * Sources: cgroups(7), kernel cgroup-v2.rst, cgroup-v1/cpusets.rst ("cgroup.clone_children"),
  * freezer-subsystem.rst.
  */
@@ -21,7 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "exec/cgroup_priv.h"
@@ -32,49 +29,10 @@
 /* How often a parent may vanish under us because another container's delete removed it. */
 #define CREATE_TRIES 32
 
-static void abs_path(const struct rb_cgroup_dir *dir, struct rb_buf *out)
+void rb_cgroup_path(const struct rb_cgroup_dir *dir, struct rb_buf *out)
 {
 	rb_buf_add(out, dir->hierarchy->mount);
 	rb_buf_add(out, dir->path);
-}
-
-/* --- marks --- */
-
-static const char *const mark_values[] = {
-	[RB_MARK_MADE] = "made",
-	[RB_MARK_FOUND] = "found",
-};
-
-void rb_cgroup_mark_set(const char *path, enum rb_cgroup_mark mark)
-{
-	const char *value = mark_values[mark];
-
-	if (mark == RB_MARK_NONE) {
-		(void)lremovexattr(path, "trusted.runbox"); /* one of the two was never there */
-		(void)lremovexattr(path, "user.runbox");
-		return;
-	}
-	if (lsetxattr(path, "trusted.runbox", value, strlen(value), 0) < 0)
-		(void)lsetxattr(path, "user.runbox", value, strlen(value),
-				0); /* see mark_get() for "neither" */
-}
-
-enum rb_cgroup_mark rb_cgroup_mark_get(const char *path)
-{
-	char value[16];
-	ssize_t n = lgetxattr(path, "trusted.runbox", value, sizeof(value));
-
-	if (n < 0)
-		n = lgetxattr(path, "user.runbox", value, sizeof(value));
-	if (n < 0)
-		/* v1 has no user.* attributes; who may not set trusted.* there could not mark
-		 * at all */
-		return errno == EOPNOTSUPP && geteuid() != 0 ? RB_MARK_MADE : RB_MARK_NONE;
-	for (size_t m = RB_MARK_MADE; m <= RB_MARK_FOUND; m++)
-		if ((size_t)n == strlen(mark_values[m]) &&
-		    memcmp(value, mark_values[m], (size_t)n) == 0)
-			return (enum rb_cgroup_mark)m;
-	return RB_MARK_NONE;
 }
 
 /* --- opened directories --- */
@@ -121,7 +79,7 @@ static int keep_leaf(const struct rb_cgroup_dir *dir, int fd)
 {
 	rb_autobuf path = { 0 };
 
-	abs_path(dir, &path);
+	rb_cgroup_path(dir, &path);
 	assert(path.data);
 	if (n_leaves == sizeof(leaves) / sizeof(leaves[0]))
 		rb_cgroup_forget();
@@ -215,7 +173,7 @@ static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const c
 	int r;
 
 	rb_buf_printf(&path, "%s/%s", dir->hierarchy->mount, rel);
-	rb_cgroup_mark_set(path.data, RB_MARK_MADE);
+	rb_cgroup_mark_parent(path.data);
 	if (!is_v1_cpuset(dir))
 		return 0;
 	r = fill_cpuset(mount_fd, rel);
@@ -287,7 +245,7 @@ static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struc
 {
 	rb_autobuf path = { 0 };
 
-	abs_path(dir, &path);
+	rb_cgroup_path(dir, &path);
 	if (found && is_populated(fd, dir, path.data)) {
 		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is in use: it has processes",
 			      path.data);
@@ -311,7 +269,7 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 	rb_autofd fd = -1;
 	int r;
 
-	abs_path(dir, &path);
+	rb_cgroup_path(dir, &path);
 	r = open_below(mount_fd, dir->path + 1);
 	if (r < 0)
 		return r == -ENOENT ? -EAGAIN
@@ -322,9 +280,7 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 		if (r < 0)
 			return r;
 	}
-	/* MADE outlives a create that died half way and is tried again */
-	if (!found || rb_cgroup_mark_get(path.data) == RB_MARK_NONE)
-		rb_cgroup_mark_set(path.data, found ? RB_MARK_FOUND : RB_MARK_MADE);
+	rb_cgroup_mark_leaf(path.data, found);
 	if (is_v1_cpuset(dir) && rb_read_file(fd, "cpuset.cpus", 1 << 16, &cpus, NULL) == 0 &&
 	    is_blank(cpus)) {
 		r = fill_cpuset(mount_fd, dir->path + 1);
@@ -555,48 +511,4 @@ int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err
 	if (run->side == RB_SIDE_CHILD)
 		return rb_cgroup_enter(step->u.cgroup.dirs, step->u.cgroup.n, err);
 	return rb_cgroup_attach(step->u.cgroup.dirs, step->u.cgroup.n, run->pid, err);
-}
-
-/* The deepest parent that is there: what is made below it is runbox's to remove, even when it
- * was killed before it could put its mark. */
-static void record_base(const struct rb_cgroup_dir *dir, struct rb_buf *line)
-{
-	rb_autobuf path = { 0 };
-	char *slash;
-
-	abs_path(dir, &path);
-	for (;;) {
-		slash = strrchr(path.data, '/');
-		*slash = '\0';
-		if ((size_t)(slash - path.data) <= strlen(dir->hierarchy->mount) ||
-		    faccessat(AT_FDCWD, path.data, F_OK, 0) == 0)
-			break;
-	}
-	rb_record_arg(line, path.data);
-}
-
-void rb_record_cgroup(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
-{
-	(void)run;
-	rb_record_begin(line, RB_STEP_CGROUP);
-	for (size_t i = 0; i < step->u.cgroup.n; i++) {
-		rb_autobuf path = { 0 };
-
-		abs_path(&step->u.cgroup.dirs[i], &path);
-		rb_record_arg(line, path.data);
-		rb_record_arg(line, step->u.cgroup.dirs[i].hierarchy->mount);
-		record_base(&step->u.cgroup.dirs[i], line);
-	}
-}
-
-/* "cgroup", then path, mount and base of each directory. */
-int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *err)
-{
-	struct rb_cgroup_record recs[32];
-	size_t n = 0;
-
-	rb_cgroup_forget();
-	for (size_t i = 1; i + 2 < argc && n < sizeof(recs) / sizeof(recs[0]); i += 3)
-		recs[n++] = (struct rb_cgroup_record) { argv[i], argv[i + 1], argv[i + 2] };
-	return rb_cgroup_undo(recs, n, err);
 }

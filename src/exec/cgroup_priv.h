@@ -28,25 +28,37 @@ const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, siz
 /** rb_cgroup_wanted() - controllers that these resources need, as RB_CG_BIT. Pure. */
 unsigned rb_cgroup_wanted(const struct rb_resources *res);
 
-/** What runbox wrote on a cgroup directory, so that undo can tell its own from a foreign one. */
+/** rb_cgroup_path() - the absolute path of a directory, appended to @out */
+void rb_cgroup_path(const struct rb_cgroup_dir *dir, struct rb_buf *out);
+
+/* --- cgroup_mark.c --- */
+
+/** What the mark on a container's directory says, to the container whose token it bears. */
 enum rb_cgroup_mark {
-	RB_MARK_NONE,  /* not ours: never kill in it */
+	RB_MARK_NONE,  /* not its own: never kill in it */
 	RB_MARK_MADE,  /* made by runbox: goes with the container */
 	RB_MARK_FOUND, /* was there, empty, before: emptied again but kept (runtime.md "Delete") */
 };
 
-/** rb_cgroup_mark_get(), rb_cgroup_mark_set() - an extended attribute, trusted.* or, where that is
- * not allowed, user.*; where neither is, it reads as MADE, for nothing was ever marked there. set()
- * fails silently. */
-enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path);
-void rb_cgroup_mark_set(const char *abs_path, enum rb_cgroup_mark mark);
+/** rb_cgroup_token() - what tells this create from all others: 16 random hexadecimal digits */
+const char *rb_cgroup_token(void);
+
+/** rb_cgroup_mark_leaf(), _parent() - mark a directory that is used, or made on the way to it
+ *  The mark is an extended attribute, trusted.* or, where that is not allowed, user.*. */
+void rb_cgroup_mark_leaf(const char *abs_path, bool found);
+void rb_cgroup_mark_parent(const char *abs_path);
+void rb_cgroup_unmark(const char *abs_path);
+/** rb_cgroup_mark_get() - the mark for the holder of @token; another's, or none, is RB_MARK_NONE */
+enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path, const char *token);
+bool rb_cgroup_is_made_parent(const char *abs_path);
 
 /* --- cgroup_tree.c --- */
 
 /** One directory of a journal line. */
 struct rb_cgroup_record {
 	const char *path, *mount;
-	const char *base; /* deepest parent that was there before runbox came */
+	const char *base;  /* deepest parent that was there before runbox came */
+	const char *token; /* of the create */
 };
 
 /**

@@ -545,7 +545,7 @@ static void remove_parents(const char *path, const char *mount, const char *base
 		if (!slash || (size_t)(slash - parent) <= strlen(mount))
 			return;
 		*slash = '\0';
-		if (strlen(parent) <= base_len && rb_cgroup_mark_get(parent) != RB_MARK_MADE)
+		if (strlen(parent) <= base_len && !rb_cgroup_is_made_parent(parent))
 			return;
 		if (unlinkat(AT_FDCWD, parent, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			return; /* somebody uses it: whoever leaves last removes it */
@@ -584,7 +584,7 @@ static int undo_busy(const struct rb_cgroup_record *rec, enum rb_cgroup_mark mar
 	if (r < 0)
 		return rb_fail_sys(err, -r, "remove the cgroup %s", rec->path);
 	if (mark == RB_MARK_FOUND)
-		rb_cgroup_mark_set(rec->path, RB_MARK_NONE);
+		rb_cgroup_unmark(rec->path);
 	remove_parents(rec->path, rec->mount, rec->base);
 	return 0;
 }
@@ -597,7 +597,7 @@ int rb_cgroup_undo(const struct rb_cgroup_record *recs, size_t n, struct rb_err 
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		marks[i] = rb_cgroup_mark_get(recs[i].path);
+		marks[i] = rb_cgroup_mark_get(recs[i].path, recs[i].token);
 		if (undo_empty(&recs[i], marks[i]))
 			marks[i] = RB_MARK_NONE;
 		else

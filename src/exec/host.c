@@ -77,10 +77,13 @@ static void read_namespaces(struct rb_host *host)
 	if (dir < 0)
 		return; /* no /proc: the executor says so */
 	for (const struct rb_ns_type *t = rb_ns_types; t->name; t++) {
-		if (fstatat(dir, t->file, &st, 0) < 0)
+		bool user = t->flag == CLONE_NEWUSER;
+
+		/* only the user namespace itself is asked for; the links of the others do */
+		if (fstatat(dir, t->file, &st, user ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		host->namespaces |= t->flag;
-		if (t->flag == CLONE_NEWUSER)
+		if (user)
 			host->in_userns = st.st_ino != INIT_USER_NS_INODE;
 	}
 }

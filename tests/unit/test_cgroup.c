@@ -217,8 +217,9 @@ static void test_life(struct box *b)
 	   err.msg);
 	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies,
 	       "a directory in each hierarchy");
-	ok(rb_cgroup_mark_get(at(b, 0, b->top, "")) == RB_MARK_MADE, "the parent is marked");
-	ok(rb_cgroup_mark_get(at(b, 0, b->path, "")) == RB_MARK_MADE, "and the directory");
+	ok(rb_cgroup_is_made_parent(at(b, 0, b->top, "")), "the parent is marked");
+	ok(rb_cgroup_mark_get(at(b, 0, b->path, ""), rb_cgroup_token()) == RB_MARK_MADE,
+	   "and the directory");
 	err = (struct rb_err) { 0 };
 	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
 	   "an empty one is taken again");
@@ -283,11 +284,18 @@ static void test_foreign(struct box *b)
 	pid = start_inside(b);
 	/* as if somebody else had made them */
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
-		rb_cgroup_mark_set(at(b, i, b->path, ""), RB_MARK_NONE);
+		rb_cgroup_unmark(at(b, i, b->path, ""));
 	ok(undo(b, &err) == 0 && is_alive(pid), "a process of a foreign cgroup is not touched");
 	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies, "nor the cgroup");
+	/* another container of the same path, refused because this one is there, undoes what it did */
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
-		rb_cgroup_mark_set(at(b, i, b->path, ""), RB_MARK_MADE);
+		rb_cgroup_mark_leaf(at(b, i, b->path, ""), false);
+	memset(strchr(b->line.data, '\t') + 1, '0', strlen(rb_cgroup_token()));
+	ok(undo(b, &err) == 0 && is_alive(pid), "nor one of another container at the same path");
+	rb_buf_done(&b->line);
+	rb_record_cgroup(NULL, &b->step, &b->line);
+	for (size_t i = 0; i < b->host.n_hierarchies; i++)
+		rb_cgroup_mark_leaf(at(b, i, b->path, ""), false);
 	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "an own one is");
 	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
 		(void)rmdir(at(b, i, b->path, ""));
@@ -311,7 +319,8 @@ static void test_found(struct box *b)
 	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "emptied (%s)", err.msg);
 	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies,
 	       "and kept, as it was not made by the container");
-	ok(rb_cgroup_mark_get(at(b, 0, b->path, "")) == RB_MARK_NONE, "without a mark");
+	ok(rb_cgroup_mark_get(at(b, 0, b->path, ""), rb_cgroup_token()) == RB_MARK_NONE,
+	   "without a mark");
 	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
 		(void)rmdir(at(b, i, b->path, ""));
 		(void)rmdir(at(b, i, b->top, ""));
