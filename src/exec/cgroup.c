@@ -502,8 +502,11 @@ int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *e
 
 int rb_step_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	return rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n,
-				&run->plan->spec->linux_.resources, err);
+	const struct rb_spec *spec = run->plan->spec;
+	int r = rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n, &spec->linux_.resources,
+				 err);
+
+	return r < 0 ? r : rb_cgroup_delegate(step->u.cgroup.dirs, step->u.cgroup.n, spec, err);
 }
 
 int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err *err)

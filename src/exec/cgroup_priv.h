@@ -52,6 +52,12 @@ void rb_cgroup_unmark(const char *abs_path);
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path, const char *token);
 bool rb_cgroup_is_made_parent(const char *abs_path);
 
+/* --- cgroup_delegate.c --- */
+
+/** rb_cgroup_delegate() - give the directory to the container's user if config.json calls for it */
+int rb_cgroup_delegate(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_spec *spec,
+		       struct rb_err *err);
+
 /* --- cgroup_tree.c --- */
 
 /** One directory of a journal line. */

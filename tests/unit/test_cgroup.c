@@ -526,11 +526,44 @@ static void test_devices(struct box *b)
 	ok(undo(b, &err) == 0 && how_many(b, b->top) == 0, "undo (%s)", err.msg);
 }
 
+/* config-linux.md "Cgroup ownership". */
+static void test_delegate(struct box *b)
+{
+	static char word[] = "ro", *ro[] = { word, NULL };
+	struct rb_namespace ns[] = { { .type = 0 } };
+	struct rb_mount mount = { .dest = "/sys/fs/cgroup", .source = "cgroup" };
+	struct rb_spec spec = { .mounts = &mount, .n_mounts = 1 };
+	struct rb_resources res = { 0 };
+	struct rb_err err = { 0 };
+	bool v2 = b->host.n_hierarchies == 1 && b->host.hierarchies[0].v2;
+	struct stat st;
+
+	while (rb_ns_types[ns[0].type].flag != CLONE_NEWCGROUP)
+		ns[0].type++;
+	spec.linux_.namespaces = ns;
+	spec.linux_.n_namespaces = 1;
+	spec.process.user.uid = 4711;
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
+	mount.options = (struct rb_strv) { ro, 1 };
+	ok(rb_cgroup_delegate(b->dirs, b->host.n_hierarchies, &spec, &err) == 0 &&
+		   stat(at(b, 0, b->path, "cgroup.procs"), &st) == 0 && st.st_uid == 0,
+	   "a read-only mount: the cgroup stays root's");
+	mount.options.n = 0;
+	ok(rb_cgroup_delegate(b->dirs, b->host.n_hierarchies, &spec, &err) == 0 &&
+		   stat(at(b, 0, b->path, "cgroup.procs"), &st) == 0 &&
+		   st.st_uid == (v2 ? 4711 : 0),
+	   v2 ? "a writable one: it is the user's (%s)" : "never on v1 (%s)", err.msg);
+	ok(stat(at(b, 0, b->path, v2 ? "cgroup.max.depth" : "tasks"), &st) == 0 && st.st_uid == 0,
+	   "but not its limits");
+	ok(undo(b, &err) == 0 && how_many(b, b->top) == 0, "undo (%s)", err.msg);
+}
+
 static void all_real(const char *label, enum rb_cgroup_layout layout)
 {
 	static void (*const tests[])(struct box *) = {
 		test_life,  test_deep,	 test_foreign, test_found,   test_frozen,
-		test_forks, test_limits, test_unified, test_devices,
+		test_forks, test_limits, test_unified, test_devices, test_delegate,
 	};
 
 	printf("# %s\n", label);
