@@ -123,7 +123,7 @@ static void print_linux(struct rb_buf *out)
 	print_table(out, 2, "capabilities", rb_cap_names, false, false);
 	rb_buf_add(out, "    \"cgroup\": {\n      \"v1\": true,\n      \"v2\": true,\n      "
 			"\"systemd\": false,\n"
-			"      \"systemdUser\": false,\n      \"rdma\": false\n    },\n");
+			"      \"systemdUser\": false,\n      \"rdma\": true\n    },\n");
 	print_seccomp(out);
 	rb_buf_add(out, "    \"apparmor\": {\n      \"enabled\": true\n    },\n"
 			"    \"selinux\": {\n      \"enabled\": true\n    },\n"

@@ -23,7 +23,7 @@ static int collect(const char *root, const char *id, struct rb_err *err)
 static int gc(struct rb_cli *cli, struct rb_err *err)
 {
 	rb_autobuf out = { 0 };
-	struct rb_strv ids;
+	struct rb_strv ids = { 0 };
 	const char *root;
 	int r = rb_store_root(&cli->arena, cli->root, &root, err);
 	int first = 0;

@@ -87,7 +87,7 @@ static int list(struct rb_cli *cli, struct rb_err *err)
 	bool json = cli->format && rb_streq(cli->format, "json");
 	struct table t = { .arena = &cli->arena };
 	rb_autobuf out = { 0 };
-	struct rb_strv ids;
+	struct rb_strv ids = { 0 };
 	const char *root;
 	int r = rb_store_root(&cli->arena, cli->root, &root, err);
 
