@@ -1,4 +1,4 @@
-/* cgroup_delegate.c - the container's cgroup as the property of its user, where it may manage it itself
+/* cgroup_delegate.c - the cgroup as property of the container's user, where it may manage it
  *
  * config-linux.md "Cgroup ownership": when the container has a cgroup namespace of its own and a
  * writable cgroup mount, and only on v2, for v1 cannot be delegated safely. Nothing but the
