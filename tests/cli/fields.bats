@@ -636,8 +636,11 @@ namespace_row() {
 	expect '.fds | keys' '["0","1","2"]'
 }
 
-@test "every container: no signal is blocked or ignored that was not" {
-	field . security '[.SigBlk, .SigIgn]' '["0000000000000000","0000000000000000"]'
+@test "every container: no signal is blocked or ignored" {
+	make_bundle b
+	args b /bin/probe security
+	SEEN=$(trap '' USR1 PIPE && run_bundle b)
+	expect '[.SigBlk, .SigIgn]' '["0000000000000000","0000000000000000"]'
 }
 
 @test "every container: a session keyring of its own" {
