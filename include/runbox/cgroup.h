@@ -36,7 +36,7 @@ int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const str
 			   struct rb_err *err);
 /**
  * rb_cgroup_pids() - processes below a cgroup directory, nested ones too
- * @abs_path: "/sys/fs/cgroup/memory/runbox/ID"
+ * @abs_path: "/sys/fs/cgroup/memory/runbox-ID"
  * @ret: malloc'd; Return: 0 (none when the directory is gone) or -errno
  */
 int rb_cgroup_pids(const char *abs_path, pid_t **ret, size_t *ret_n);
@@ -47,6 +47,14 @@ int rb_cgroup_kill(const char *abs_path, int signum, unsigned timeout_ms, struct
  *  on v1 only the freezer's directory can thaw what is killed through another one. */
 int rb_cgroup_kill_all(const char *const *abs_paths, size_t n, int signum, unsigned timeout_ms,
 		       struct rb_err *err);
+/**
+ * rb_cgroup_freeze() - stop every process of a container and wait until they stand still
+ * @abs_paths: its directories; one of them has a freezer
+ * After a failure it is thawed. Return: 0, or a reporting failure, -ETIMEDOUT when one would not stop
+ */
+int rb_cgroup_freeze(const char *const *abs_paths, size_t n, unsigned timeout_ms, struct rb_err *err);
+/** rb_cgroup_thaw() - the way back; not frozen is success. */
+int rb_cgroup_thaw(const char *const *abs_paths, size_t n, unsigned timeout_ms, struct rb_err *err);
 /** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody needs.
  *  "Already gone" is success. */
 int rb_cgroup_remove(const char *abs_path, const char *mount, struct rb_err *err);

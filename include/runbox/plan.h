@@ -60,7 +60,12 @@ struct rb_step {
 			size_t n_joins;     /* in the order of rb_ns_types[] */
 			const struct rb_cgroup_dir *into; /* CLONE_INTO_CGROUP, NULL if not */
 		} clone;
-		struct { unsigned long flags; const struct rb_cgroup_dir *into; } enter; /* CLONE_NEW* of setns(2) */
+		/* flags: CLONE_NEW* of setns(2); dirs: entered before that, on the host's mounts */
+		struct {
+			unsigned long flags;
+			const struct rb_cgroup_dir *into;
+			struct rb_cgroup_dir *dirs; size_t n_dirs;
+		} enter;
 		struct {
 			const struct rb_idmap *uids, *gids; size_t n_uids, n_gids;
 			bool helpers;       /* by newuidmap(1), newgidmap(1) */
@@ -93,7 +98,7 @@ struct rb_plan {
 	size_t len, cap;
 	const struct rb_spec *spec; /* not owned */
 	const char *id;             /* of the container, "ID" when only printed */
-	const char *cgroup_path;    /* "/runbox/ID", as in cgroup.dirs; NULL when disabled */
+	const char *cgroup_path;    /* "/runbox-ID", as in cgroup.dirs; NULL when disabled */
 	unsigned long new_ns, joined_ns; /* CLONE_NEW* flags */
 	struct rb_strv warnings;    /* e.g. capabilities that cannot be granted */
 };
@@ -154,7 +159,7 @@ void rb_plan_print(const struct rb_plan *plan, enum rb_plan_format format, const
 
 /**
  * rb_cgroup_dirs() - where a container's cgroup lies in each hierarchy
- * @path:    linux.cgroupsPath, may be NULL; @id: for the default "/runbox/ID"
+ * @path:    linux.cgroupsPath, may be NULL; @id: for the default "/runbox-ID"
  * @ret_dirs: in @arena, @ret_n of them
  * Return: 0 or -EINVAL (path climbs with "..")
  */

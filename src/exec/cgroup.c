@@ -177,6 +177,8 @@ static int prepare_parent(int mount_fd, const struct rb_cgroup_dir *dir, const c
 	if (!is_v1_cpuset(dir))
 		return 0;
 	r = fill_cpuset(mount_fd, rel);
+	if (r == -ENOENT || r == -ENODEV)
+		return -EAGAIN; /* removed again by another container's delete */
 	if (r < 0)
 		return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data,
 			       rb_errno_name(-r));
@@ -284,6 +286,8 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 	if (is_v1_cpuset(dir) && rb_read_file(fd, "cpuset.cpus", 1 << 16, &cpus, NULL) == 0 &&
 	    is_blank(cpus)) {
 		r = fill_cpuset(mount_fd, dir->path + 1);
+		if (r == -ENOENT || r == -ENODEV)
+			return -EAGAIN;
 		if (r < 0)
 			return rb_fail(err, RB_ERR_SYS, "fill the cpuset %s (%s)", path.data,
 				       rb_errno_name(-r));
@@ -465,33 +469,11 @@ int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, stru
 	return 0;
 }
 
-/* Was this process born in that v2 cgroup (CLONE_INTO_CGROUP)? Then there is no need to move
- * and wait. */
-static bool is_inside_v2(const struct rb_cgroup_dir *dir)
-{
-	rb_autofree char *text = NULL;
-	char *own, *end;
-	size_t len, want = strlen(dir->path);
-
-	if (rb_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text, NULL) < 0)
-		return false;
-	own = rb_startswith(text, "0::") ? text : strstr(text, "\n0::");
-	if (!own)
-		return false;
-	end = strchr(own + 1, '\n');
-	len = end ? (size_t)(end - own) : strlen(own);
-	/* the path may begin above the mount, when that shows only a part of the tree */
-	return len > want && memcmp(own + len - want, dir->path, want) == 0;
-}
-
 int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		bool v2 = dirs[i].hierarchy->v2;
-		int r = 0;
+		int r = attach_one(&dirs[i], dirs[i].hierarchy->v2 ? "cgroup.procs" : "tasks", "0", err);
 
-		if (!v2 || !is_inside_v2(&dirs[i]))
-			r = attach_one(&dirs[i], v2 ? "cgroup.procs" : "tasks", "0", err);
 		if (r < 0)
 			return r;
 	}

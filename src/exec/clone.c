@@ -286,6 +286,9 @@ int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err 
 static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err)
 {
 	(void)fds;
+	/* while the host's mounts are still there; the child is born where its parent is */
+	if (rb_cgroup_enter(step->u.enter.dirs, step->u.enter.n_dirs, err) < 0)
+		return -EPERM;
 	if (setns(run->target, (int)step->u.enter.flags) < 0)
 		return rb_fail_sys(err, errno, "enter the container's namespaces");
 	return 0;

@@ -49,8 +49,7 @@ static compile_fn *const emitters[] = {
 	emit_id_map,
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
-	/* moving a process between cgroups can wait for milliseconds in the kernel: the child makes its
-	 * mounts meanwhile, and waits where it depends on it (emit_attached) */
+	/* first of all in the child, or meanwhile by the host side: whoever depends on it waits (emit_attached) */
 	emit_attach,
 	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
 	emit_oom_score,
@@ -133,7 +132,6 @@ static compile_fn *const exec_emitters[] = {
 	/* config.md "execCPUAffinity": initial holds before the process is in the container's cgroup */
 	emit_initial_affinity,
 	emit_enter,
-	emit_attach,
 	emit_oom_score,
 	emit_become_root,
 	emit_console,
@@ -236,16 +234,24 @@ static int emit_mapped(struct compile *c, struct rb_err *err)
 	return compile_is_new(c, CLONE_NEWUSER) ? add_barrier(c, "mapped", RB_SIDE_HOST) : 0;
 }
 
+static bool is_host_busy(const struct compile *c)
+{
+	for (size_t i = 0; i < c->plan->len; i++)
+		if (c->plan->steps[i].side == RB_SIDE_HOST &&
+		    (c->plan->steps[i].kind == RB_STEP_ATTACH ||
+		     c->plan->steps[i].kind == RB_STEP_OOM_SCORE))
+			return true;
+	return false;
+}
+
 /* Once: before the first row that needs the child to be in its cgroups, at the latest before hooks. */
 int emit_attached(struct compile *c, struct rb_err *err)
 {
-	bool waits = c->n_dirs && !c->clone_into;
-
 	if (c->attached)
 		return 0;
 	c->attached = true;
-	if (waits || c->spec->process.has_oom_score_adj)
-		(void)add_barrier(c, "attached", RB_SIDE_HOST);
+	if (is_host_busy(c))
+		(void)add_barrier(c, "attached", RB_SIDE_HOST); /* cannot fail */
 	/* after attach: the cgroup of the caller becomes the root of the namespace
 	 * (cgroup_namespaces(7)); an exec enters the one that is there */
 	return emit_cgroup_ns(c, err);

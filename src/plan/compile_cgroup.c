@@ -5,6 +5,7 @@
  */
 #include "compile_priv.h"
 
+#include <linux/sched.h>
 #include <string.h>
 
 #include "plan_priv.h"
@@ -42,7 +43,7 @@ static int check_path(const char *path, struct rb_err *err)
 
 /**
  * rb_cgroup_dirs() - where a container's cgroup lies in each hierarchy
- * @path: linux.cgroupsPath, may be NULL; @id: for the default "/runbox/ID"
+ * @path: linux.cgroupsPath, may be NULL; @id: for the default "/runbox-ID"
  *
  * Source: config-linux.md "Cgroups Path": an absolute path is relative to the cgroups mount point;
  * a relative one is taken from there too, so that one value always means one place.
@@ -65,7 +66,7 @@ int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const cha
 			return rb_fail_at(err, "linux.cgroupsPath",
 					  "cgroupsPath is the root of the hierarchy");
 	} else {
-		clean = rb_arena_printf(arena, "/runbox/%s", id);
+		clean = rb_arena_printf(arena, "/runbox-%s", id); /* one level: made and removed faster */
 	}
 	dirs = rb_arena_alloc(arena, (host->n_hierarchies + 1) * sizeof(*dirs));
 	for (size_t i = 0; i < host->n_hierarchies; i++) {
@@ -108,8 +109,10 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	}
 	if (c->n_dirs)
 		c->plan->cgroup_path = c->dirs[0].path;
-	/* with v1 there are more hierarchies than the one descriptor clone3 takes (clone(2)) */
-	c->clone_into = c->n_dirs == 1 && c->host->layout == RB_LAYOUT_V2;
+	/* clone3(2) takes one descriptor, of a v2 cgroup; into the hierarchies of v1 it has to be moved */
+	for (size_t i = 0; i < c->n_dirs; i++)
+		if (c->dirs[i].hierarchy->v2)
+			c->into = &c->dirs[i];
 	return 0;
 }
 
@@ -293,15 +296,37 @@ int emit_device_rules(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs)
+{
+	struct rb_cgroup_dir *dirs = rb_arena_alloc(c->arena, (c->n_dirs + 1) * sizeof(*dirs));
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_dirs; i++)
+		if (&c->dirs[i] != c->into)
+			dirs[n++] = c->dirs[i];
+	*ret_dirs = dirs;
+	return n;
+}
+
+/**
+ * emit_attach() - move the child into its v1 cgroups
+ *
+ * By itself, one thread at a time (the file "tasks"): the kernel then takes no lock over thread groups, for
+ * which it would wait for an RCU grace period of up to 10 ms. In a user namespace the files are not its own,
+ * so there the host side does it, and the child goes on meanwhile.
+ */
 int emit_attach(struct compile *c, struct rb_err *err)
 {
+	struct rb_cgroup_dir *dirs;
+	size_t n = compile_dirs_to_enter(c, &dirs);
 	struct rb_step *step;
 
 	(void)err; /* cannot fail */
-	if (!c->n_dirs || c->clone_into)
+	if (!n)
 		return 0;
 	step = compile_add(c, RB_STEP_ATTACH, path_at(c));
-	step->u.cgroup.dirs = c->dirs;
-	step->u.cgroup.n = c->n_dirs;
+	step->side = compile_has(c, CLONE_NEWUSER) || c->rootless ? RB_SIDE_HOST : RB_SIDE_CHILD;
+	step->u.cgroup.dirs = dirs;
+	step->u.cgroup.n = n;
 	return 0;
 }

@@ -226,8 +226,8 @@ int emit_enter(struct compile *c, struct rb_err *err)
 
 	(void)err; /* cannot fail */
 	step->u.enter.flags = c->plan->joined_ns;
-	if (c->clone_into)
-		step->u.enter.into = &c->dirs[0];
+	step->u.enter.into = c->into;
+	step->u.enter.n_dirs = compile_dirs_to_enter(c, &step->u.enter.dirs);
 	return 0;
 }
 
@@ -251,8 +251,7 @@ int emit_clone(struct compile *c, struct rb_err *err)
 		step->u.clone.joins[k].at = entry_at(c, c->ns[i], ".path");
 		step->u.clone.n_joins++;
 	}
-	if (c->clone_into)
-		step->u.clone.into = &c->dirs[0];
+	step->u.clone.into = c->into;
 	return 0;
 }
 

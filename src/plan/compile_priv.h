@@ -23,7 +23,7 @@ struct compile {
 	struct rb_cgroup_dir
 		*dirs; /* the container's cgroups, none when there are no rows for them */
 	size_t n_dirs;
-	bool clone_into;		/* the child is born in its cgroup */
+	const struct rb_cgroup_dir *into; /* the v2 one: the child is born in it; NULL without v2 */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
 	bool attached; /* emit_attached() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
@@ -87,6 +87,9 @@ int emit_cgroup(struct compile *c, struct rb_err *err);
 int emit_limits(struct compile *c, struct rb_err *err);
 int emit_device_rules(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
+/** compile_dirs_to_enter() - the cgroups that a process has to be moved into: all but the one it is born in.
+ *  @ret_dirs: in the plan's arena. Return: how many */
+size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs);
 
 /* compile_mounts.c */
 int check_mounts(struct compile *c, struct rb_err *err);

@@ -151,6 +151,11 @@ static void describe_enter(const struct rb_step *step, struct rb_buf *out)
 	if (step->u.enter.into) {
 		rb_buf_printf(out, "%sin cgroup ", sep);
 		text(out, step->u.enter.into->path);
+		sep = "; ";
+	}
+	if (step->u.enter.n_dirs) {
+		rb_buf_printf(out, "%smoved into ", sep);
+		add_dirs(step->u.enter.dirs, step->u.enter.n_dirs, out);
 	}
 }
 

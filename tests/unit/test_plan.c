@@ -484,7 +484,7 @@ static const struct {
 	const char *words;
 } order[] = {
 	{ RB_STEP_RECORD, "" },
-	{ RB_STEP_CGROUP, "/runbox/web" },
+	{ RB_STEP_CGROUP, "/runbox-web" },
 	{ RB_STEP_LIMITS, "pids.limit=5" },
 	{ RB_STEP_DEVICE_RULES, "deny all" },
 	{ RB_STEP_FILTER, "" },
@@ -730,7 +730,7 @@ static void test_cgroups(void)
 	static const struct {
 		const char *path, *want;
 	} paths[] = {
-		{ NULL, "/runbox/web" }, { "", "/runbox/web" },	 { "/a/b", "/a/b" },
+		{ NULL, "/runbox-web" }, { "", "/runbox/web" },	 { "/a/b", "/a/b" },
 		{ "a/b", "/a/b" },	 { "//a/./b/", "/a/b" }, { "/a..b/...", "/a..b/..." },
 		{ "/a:b:c", "/a:b:c" },	 { "..", NULL },	 { "/a/../b", NULL },
 		{ "/a/..", NULL },	 { "/", NULL },		 { "./", NULL },
@@ -771,9 +771,14 @@ static void test_cgroup_rows(void)
 	   "v2: the child is born in its cgroup");
 	done(&m);
 	prepare(&m, RB_LAYOUT_HYBRID);
-	ok(compile(&m, &plain) && !row(&m, RB_STEP_CLONE)->u.clone.into &&
-		   row(&m, RB_STEP_ATTACH)->u.cgroup.n == m.host.n_hierarchies,
-	   "hybrid: it is moved into all of them");
+	ok(compile(&m, &plain) && row(&m, RB_STEP_CLONE)->u.clone.into &&
+		   row(&m, RB_STEP_ATTACH)->u.cgroup.n == m.host.n_hierarchies - 1 &&
+		   row(&m, RB_STEP_ATTACH)->side == RB_SIDE_CHILD,
+	   "hybrid: it is born in that of v2, and moves itself into the others");
+	done(&m);
+	prepare(&m, RB_LAYOUT_V1);
+	ok(compile(&m, &user) && row(&m, RB_STEP_ATTACH)->side == RB_SIDE_HOST,
+	   "user namespace: the host side moves it");
 	done(&m);
 	prepare(&m, RB_LAYOUT_NONE);
 	ok(compile(&m, &zeros) && !row(&m, RB_STEP_LIMITS) && !row(&m, RB_STEP_CGROUP) &&
@@ -898,7 +903,7 @@ static void test_mounts(void)
 	struct made m;
 
 	prepare(&m, RB_LAYOUT_V2);
-	m.opts.notify_dir = "/run/runbox/web/notify";
+	m.opts.notify_dir = "/run/runbox-web/notify";
 	if (!ok(compile(&m, &c), "mounts compile"))
 		printf("#   %s at %s\n", m.err.msg, m.err.at);
 	is_str(mount_row(&m, RB_STEP_MOUNT, " on /1")->u.mount.source, "/srv/web/data/x",
@@ -922,7 +927,7 @@ static void test_mounts(void)
 	s = mount_row(&m, RB_STEP_MOUNT, " on /sys/fs/cgroup");
 	ok(s->u.mount.n_cgroups == 1 && !s->u.mount.cgroup_ns,
 	   "a cgroup mount knows the container's cgroups");
-	ok(mount_row(&m, RB_STEP_MOUNT, "/run/runbox/web/notify on /run/notify"),
+	ok(mount_row(&m, RB_STEP_MOUNT, "/run/runbox-web/notify on /run/notify"),
 	   "the notify directory is bound");
 	is_num(row(&m, RB_STEP_PROPAGATION)->u.number.value, MS_SLAVE | MS_REC,
 	       "nothing goes out to the host");
