@@ -730,7 +730,7 @@ static void test_cgroups(void)
 	static const struct {
 		const char *path, *want;
 	} paths[] = {
-		{ NULL, "/runbox-web" }, { "", "/runbox/web" },	 { "/a/b", "/a/b" },
+		{ NULL, "/runbox-web" }, { "", "/runbox-web" },	 { "/a/b", "/a/b" },
 		{ "a/b", "/a/b" },	 { "//a/./b/", "/a/b" }, { "/a..b/...", "/a..b/..." },
 		{ "/a:b:c", "/a:b:c" },	 { "..", NULL },	 { "/a/../b", NULL },
 		{ "/a/..", NULL },	 { "/", NULL },		 { "./", NULL },
