@@ -14,16 +14,17 @@
 
 struct rb_err;
 
-/** rb_cgroup_create() - make the directories, parents too (cpuset parents filled, subtree_control on v2).
- *  A directory that exists must be empty of processes and not frozen. Return: 0 or reporting failure */
+/** rb_cgroup_create() - make the directories, parents too (cpuset parents filled, subtree_control
+ * on v2). A directory that exists must be empty of processes and not frozen. Return: 0 or reporting
+ * failure */
 int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
 		     struct rb_err *err);
 /** rb_cgroup_attach() - write @pid into cgroup.procs of each directory. */
 int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, struct rb_err *err);
 /**
  * rb_cgroup_enter() - move the calling process, which has one thread, into each directory
- * Much faster than rb_cgroup_attach() on v1, where it waits for no grace period; called in the child, which
- * uses the descriptors that rb_cgroup_create() opened before it was cloned.
+ * Much faster than rb_cgroup_attach() on v1, where it waits for no grace period; called in the
+ * child, which uses the descriptors that rb_cgroup_create() opened before it was cloned.
  */
 int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err);
 /** rb_cgroup_open() - O_DIRECTORY descriptor of one directory, for CLONE_INTO_CGROUP. */
@@ -31,32 +32,37 @@ int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *
 /** rb_cgroup_limits() - write linux.resources but for devices. */
 int rb_cgroup_limits(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
 		     struct rb_err *err);
-/** rb_cgroup_device_rules() - v1 allow/deny files, v2 one BPF program; deny-all first, defaults added. */
-int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-			   struct rb_err *err);
+/** rb_cgroup_device_rules() - v1 allow/deny files, v2 one BPF program; deny-all first, defaults
+ * added. */
+int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n,
+			   const struct rb_resources *res, struct rb_err *err);
 /**
  * rb_cgroup_pids() - processes below a cgroup directory, nested ones too
  * @abs_path: "/sys/fs/cgroup/memory/runbox-ID"
  * @ret: malloc'd; Return: 0 (none when the directory is gone) or -errno
  */
 int rb_cgroup_pids(const char *abs_path, pid_t **ret, size_t *ret_n);
-/** rb_cgroup_kill() - end every process below: cgroup.kill, else pidfds, thawing it if frozen; waits up to
- *  @timeout_ms by events. Return: 0, or -ETIMEDOUT reporting pid, state and wchan of one that will not die */
+/** rb_cgroup_kill() - end every process below: cgroup.kill, else pidfds, thawing it if frozen;
+ * waits up to
+ *  @timeout_ms by events. Return: 0, or -ETIMEDOUT reporting pid, state and wchan of one that will
+ * not die */
 int rb_cgroup_kill(const char *abs_path, int signum, unsigned timeout_ms, struct rb_err *err);
-/** rb_cgroup_kill_all() - the same over all directories of a container, which is right when it may be frozen:
- *  on v1 only the freezer's directory can thaw what is killed through another one. */
+/** rb_cgroup_kill_all() - the same over all directories of a container, which is right when it may
+ * be frozen: on v1 only the freezer's directory can thaw what is killed through another one. */
 int rb_cgroup_kill_all(const char *const *abs_paths, size_t n, int signum, unsigned timeout_ms,
 		       struct rb_err *err);
 /**
  * rb_cgroup_freeze() - stop every process of a container and wait until they stand still
  * @abs_paths: its directories; one of them has a freezer
- * After a failure it is thawed. Return: 0, or a reporting failure, -ETIMEDOUT when one would not stop
+ * After a failure it is thawed. Return: 0, or a reporting failure, -ETIMEDOUT when one would not
+ * stop
  */
-int rb_cgroup_freeze(const char *const *abs_paths, size_t n, unsigned timeout_ms, struct rb_err *err);
+int rb_cgroup_freeze(const char *const *abs_paths, size_t n, unsigned timeout_ms,
+		     struct rb_err *err);
 /** rb_cgroup_thaw() - the way back; not frozen is success. */
 int rb_cgroup_thaw(const char *const *abs_paths, size_t n, unsigned timeout_ms, struct rb_err *err);
-/** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody needs.
- *  "Already gone" is success. */
+/** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody
+ * needs. "Already gone" is success. */
 int rb_cgroup_remove(const char *abs_path, const char *mount, struct rb_err *err);
 
 #endif

@@ -23,11 +23,11 @@ enum rb_err_kind {
 /** One failure. No pointers: it crosses a socket whole and needs no memory. */
 struct rb_err {
 	enum rb_err_kind kind;
-	int errnum;     /* errno of the failed call, 0 if no call is to blame */
-	char step[48];  /* "07 mount", empty outside a plan */
-	char at[96];    /* "mounts[2].options[1]", empty if config.json is not to blame */
-	char msg[256];  /* outermost context first */
-	char hint[96];  /* what to do about it, may be empty */
+	int errnum;    /* errno of the failed call, 0 if no call is to blame */
+	char step[48]; /* "07 mount", empty outside a plan */
+	char at[96];   /* "mounts[2].options[1]", empty if config.json is not to blame */
+	char msg[256]; /* outermost context first */
+	char hint[96]; /* what to do about it, may be empty */
 };
 static_assert(sizeof(struct rb_err) <= 512, "one message from child to parent");
 
@@ -36,7 +36,8 @@ static_assert(sizeof(struct rb_err) <= 512, "one message from child to parent");
  * @err:  filled, unless it holds a failure already (the first one wins)
  * @kind: the sort of failure
  * @fmt:  printf format of the message, without a newline
- * Return: -EINVAL for USAGE and CONFIG, -ENOENT never; -EINVAL always, so that callers can return it.
+ * Return: -EINVAL for USAGE and CONFIG, -ENOENT never; -EINVAL always, so that callers can return
+ * it.
  */
 int rb_fail(struct rb_err *err, enum rb_err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -66,9 +67,9 @@ int rb_err_hint(struct rb_err *err, const char *hint);
 void rb_err_at(struct rb_err *err, const char *at);
 
 /**
- * rb_err_format() - the failure as text: "msg: strerror (step 07 mount, config.json mounts[0], EPERM)"
- * plus "\n\thint" when there is one.
- * Text of the container's making is escaped: control characters come out as \xNN.
+ * rb_err_format() - the failure as text: "msg: strerror (step 07 mount, config.json mounts[0],
+ * EPERM)" plus "\n\thint" when there is one. Text of the container's making is escaped: control
+ * characters come out as \xNN.
  * @buf, @size: filled, always terminated
  */
 void rb_err_format(const struct rb_err *err, char *buf, size_t size);

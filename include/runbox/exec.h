@@ -36,41 +36,41 @@ struct rb_recorder {
 struct rb_run {
 	const struct rb_plan *plan;
 	const char *id;
-	const char *bundle;         /* absolute */
-	int bundle_fd;              /* O_PATH directory */
-	int state_fd;               /* the container's state directory, O_PATH directory */
+	const char *bundle; /* absolute */
+	int bundle_fd;	    /* O_PATH directory */
+	int state_fd;	    /* the container's state directory, O_PATH directory */
 	const struct rb_recorder *rec;
 	unsigned side;
 	/* asked for on the command line */
-	int console_sock;           /* connected console socket, -1: the master goes to the host side */
-	unsigned preserve_fds;      /* 3.. that stay open, LISTEN_FDS included */
+	int console_sock;      /* connected console socket, -1: the master goes to the host side */
+	unsigned preserve_fds; /* 3.. that stay open, LISTEN_FDS included */
 	unsigned listen_fds;
-	struct rb_strv extra_env;   /* put over process.env: LISTEN_FDS, NOTIFY_SOCKET */
-	bool foreground;            /* `run` without --detach: container shares stdio */
+	struct rb_strv extra_env; /* put over process.env: LISTEN_FDS, NOTIFY_SOCKET */
+	bool foreground;	  /* `run` without --detach: container shares stdio */
 	bool die_with_parent;
 	/* made on the way */
 	pid_t pid;
 	int pidfd;
-	int sync;                   /* SOCK_SEQPACKET to the other side */
-	int proc_fd;                /* a procfs of our own that no container can replace, O_PATH */
-	int root_tree;              /* OPEN_ROOT: detached tree */
-	int root_fd;                /* child: root of the container's tree once attached */
-	int *sources;               /* OPEN_SOURCE: one a mount, -1 if not opened */
-	int gate;                   /* listening socket of the gate, bound in the state directory */
-	int master;                 /* pty master that came back to the host side, -1 */
-	int program;                /* child: not used after FIND but for the path */
-	char *program_path;         /* child: what FIND found */
+	int sync;		    /* SOCK_SEQPACKET to the other side */
+	int proc_fd;		    /* a procfs of our own that no container can replace, O_PATH */
+	int root_tree;		    /* OPEN_ROOT: detached tree */
+	int root_fd;		    /* child: root of the container's tree once attached */
+	int *sources;		    /* OPEN_SOURCE: one a mount, -1 if not opened */
+	int gate;		    /* listening socket of the gate, bound in the state directory */
+	int master;		    /* pty master that came back to the host side, -1 */
+	int program;		    /* child: not used after FIND but for the path */
+	char *program_path;	    /* child: what FIND found */
 	struct rb_step_time *times; /* shared mapping, one a step */
 	uint64_t t0_ns;
-	int target;                 /* exec: pidfd of the container's init, -1 */
+	int target; /* exec: pidfd of the container's init, -1 */
 	/* of exec/ alone */
-	int host_sync;              /* the host side's end while the child is being cloned */
-	bool is_exec;               /* a further process, not a container */
+	int host_sync; /* the host side's end while the child is being cloned */
+	bool is_exec;  /* a further process, not a container */
 	bool hook_failed;
-	struct rb_buf records;      /* what was noted so far, a line each */
-	struct rb_buf seccomp_bpf;  /* the compiled filter: an array of struct sock_filter */
-	int seccomp_sock;           /* connected to listenerPath, -1 */
-	struct rb_child *child;     /* what one of the child's steps makes for a later one */
+	struct rb_buf records;	   /* what was noted so far, a line each */
+	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
+	int seccomp_sock;	   /* connected to listenerPath, -1 */
+	struct rb_child *child;	   /* what one of the child's steps makes for a later one */
 };
 
 /** rb_run_init() - all descriptors -1. rb_run_done() - close and free what the run owns. */
@@ -87,8 +87,9 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err);
 
 /**
  * rb_exec_process() - carry out the plan of a further process in a running container (`exec`)
- * Before: run->target is the pidfd of its init. Nothing of it outlives the process, so nothing is recorded.
- * On success the program runs as our child run->pid, and run->master is its terminal if it has one of ours.
+ * Before: run->target is the pidfd of its init. Nothing of it outlives the process, so nothing is
+ * recorded. On success the program runs as our child run->pid, and run->master is its terminal if
+ * it has one of ours.
  */
 int rb_exec_process(struct rb_run *run, struct rb_err *err);
 
@@ -100,7 +101,8 @@ int rb_exec_process(struct rb_run *run, struct rb_err *err);
  */
 int rb_exec_start(int state_fd, struct rb_err *err);
 
-/** rb_exec_gate_probe() - is a process still waiting behind the gate? Return: 1 yes, 0 no, -errno */
+/** rb_exec_gate_probe() - is a process still waiting behind the gate? Return: 1 yes, 0 no, -errno
+ */
 int rb_exec_gate_probe(int state_fd);
 
 /**
@@ -120,14 +122,15 @@ void rb_state_json(const struct rb_spec *spec, const char *id, const char *statu
 
 /**
  * rb_self_protect() - make this process run from an executable that the container cannot write to
- * First thing of the verbs that run code in a container: re-executes @argv from a read-only detached
- * mount of /proc/self/exe (a sealed memfd where that is not allowed). Returns 0 in the new image.
- * Source: THREATS CVE-2019-5736.
+ * First thing of the verbs that run code in a container: re-executes @argv from a read-only
+ * detached mount of /proc/self/exe (a sealed memfd where that is not allowed). Returns 0 in the new
+ * image. Source: THREATS CVE-2019-5736.
  */
 int rb_self_protect(char **argv, struct rb_err *err);
 
 /**
- * rb_user_lookup() - "USER[:GROUP]", each a number or a name of the container's passwd(5) and group(5)
+ * rb_user_lookup() - "USER[:GROUP]", each a number or a name of the container's passwd(5) and
+ * group(5)
  * @root_fd: the container's root directory
  * @user: uid set; gid and supplementary groups too when USER is a name or a GROUP is given
  */
@@ -136,8 +139,8 @@ int rb_user_lookup(int root_fd, const char *text, struct rb_arena *arena, struct
 
 /* --- faults, for the tests of undo (src/README.md "Faults") --- */
 
-/** rb_fault() - RUNBOX_FAULT="fail:create:7" makes step 7 of create fail; "kill-before:" and "kill-after:"
- *  kill this process there. Return: 0, or -ECANCELED with @err filled */
+/** rb_fault() - RUNBOX_FAULT="fail:create:7" makes step 7 of create fail; "kill-before:" and
+ * "kill-after:" kill this process there. Return: 0, or -ECANCELED with @err filled */
 int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err);
 
 #endif

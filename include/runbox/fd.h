@@ -20,7 +20,12 @@ void rb_freep(void *p);
 /** rb_take_fd() - hand the descriptor over; *fd becomes -1. */
 int rb_take_fd(int *fd);
 /** rb_take_ptr() - hand a pointer over; p becomes NULL. */
-#define rb_take_ptr(p) ({ __typeof__(p) rb_taken_ = (p); (p) = NULL; rb_taken_; })
+#define rb_take_ptr(p)                         \
+	({                                     \
+		__typeof__(p) rb_taken_ = (p); \
+		(p) = NULL;                    \
+		rb_taken_;                     \
+	})
 
 /** rb_write_all() - write @len bytes, resuming after EINTR and short writes. Return: 0 or -errno */
 int rb_write_all(int fd, const void *buf, size_t len);
@@ -36,7 +41,8 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len);
 /** rb_read_file() - rb_read_fd() of a path relative to @dir_fd (AT_FDCWD allowed). */
 int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_t *ret_len);
 
-/** rb_write_file() - write text into an existing file in one write(2), without O_CREAT (kernel files). */
+/** rb_write_file() - write text into an existing file in one write(2), without O_CREAT (kernel
+ * files). */
 int rb_write_file(int dir_fd, const char *path, const char *text);
 
 /**
@@ -49,14 +55,16 @@ int rb_replace_file(int dir_fd, const char *name, const void *buf, size_t len, m
 /** rb_fd_path() - "/proc/self/fd/N" into @buf (at least 32 bytes). Return: buf */
 char *rb_fd_path(int fd, char buf[32]);
 
-/** rb_send_fd() - one sendmsg with @len payload bytes and one SCM_RIGHTS descriptor. Return: 0 or -errno */
+/** rb_send_fd() - one sendmsg with @len payload bytes and one SCM_RIGHTS descriptor. Return: 0 or
+ * -errno */
 int rb_send_fd(int sock, const void *buf, size_t len, int fd);
 
-/** rb_unix_connect() - SOCK_STREAM|CLOEXEC connection to a unix socket, also with paths over 107 bytes
- *  (goes through /proc/self/fd of the parent directory). Return: 0 or -errno */
+/** rb_unix_connect() - SOCK_STREAM|CLOEXEC connection to a unix socket, also with paths over 107
+ * bytes (goes through /proc/self/fd of the parent directory). Return: 0 or -errno */
 int rb_unix_connect(int dir_fd, const char *path, int type, int *ret_fd);
 
-/** rb_unix_listen() - a socket of @type bound at @path (which must not exist), listening unless SOCK_DGRAM. */
+/** rb_unix_listen() - a socket of @type bound at @path (which must not exist), listening unless
+ * SOCK_DGRAM. */
 int rb_unix_listen(int dir_fd, const char *path, int type, int *ret_fd);
 
 #endif

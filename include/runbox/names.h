@@ -21,7 +21,8 @@ const char *rb_name_of(const struct rb_name *table, uint64_t value);
 /** rb_name_near() - the name most like @name (small edit distance), or NULL: for "did you mean". */
 const char *rb_name_near(const struct rb_name *table, const char *name);
 
-/** Namespaces, in the order of entry: user first, it grants the rights over the others; pid last. */
+/** Namespaces, in the order of entry: user first, it grants the rights over the others; pid last.
+ */
 struct rb_ns_type {
 	const char *name;   /* config-linux.md "Namespaces" */
 	const char *file;   /* /proc/PID/ns/ */
@@ -30,15 +31,17 @@ struct rb_ns_type {
 extern const struct rb_ns_type rb_ns_types[];
 #define RB_NS_COUNT 8
 
-extern const struct rb_name rb_cap_names[];       /* "CAP_CHOWN" -> 0, capabilities(7) */
-extern const struct rb_name rb_rlimit_names[];    /* "RLIMIT_CPU" -> RLIMIT_CPU */
-extern const struct rb_name rb_signal_names[];    /* "TERM" -> 15, signal(7); also RTMIN+n by rb_signal_parse() */
-extern const struct rb_name rb_hook_names[];      /* "prestart" -> RB_HOOK_PRESTART */
-extern const struct rb_name rb_propagation_names[]; /* "private" -> MS_PRIVATE (rootfsPropagation) */
+extern const struct rb_name rb_cap_names[];    /* "CAP_CHOWN" -> 0, capabilities(7) */
+extern const struct rb_name rb_rlimit_names[]; /* "RLIMIT_CPU" -> RLIMIT_CPU */
+extern const struct rb_name
+	rb_signal_names[]; /* "TERM" -> 15, signal(7); also RTMIN+n by rb_signal_parse() */
+extern const struct rb_name rb_hook_names[]; /* "prestart" -> RB_HOOK_PRESTART */
+extern const struct rb_name
+	rb_propagation_names[]; /* "private" -> MS_PRIVATE (rootfsPropagation) */
 extern const struct rb_name rb_personality_names[];
 extern const struct rb_name rb_sched_policy_names[], rb_sched_flag_names[], rb_ioprio_class_names[];
-extern const struct rb_name rb_seccomp_action_names[], rb_seccomp_arch_names[], rb_seccomp_op_names[],
-	rb_seccomp_flag_names[];
+extern const struct rb_name rb_seccomp_action_names[], rb_seccomp_arch_names[],
+	rb_seccomp_op_names[], rb_seccomp_flag_names[];
 extern const struct rb_name rb_mpol_mode_names[], rb_mpol_flag_names[];
 
 /** rb_signal_parse() - "TERM", "SIGTERM", "15", "RTMIN+3". Return: 0..64, or -EINVAL */
@@ -48,12 +51,12 @@ int rb_cap_parse(const char *text);
 
 /** Mount options (mount(8) and those of runc and crun). `features` lists them all. */
 enum rb_mopt_kind {
-	RB_MOPT_ATTR,    /* set/clr are MOUNT_ATTR_* of this mount */
-	RB_MOPT_RATTR,   /* the same, recursive */
-	RB_MOPT_SB,      /* set/clr are MS_* of the superblock */
-	RB_MOPT_PROP,    /* set is MS_SHARED.. (| MS_REC) */
+	RB_MOPT_ATTR,	 /* set/clr are MOUNT_ATTR_* of this mount */
+	RB_MOPT_RATTR,	 /* the same, recursive */
+	RB_MOPT_SB,	 /* set/clr are MS_* of the superblock */
+	RB_MOPT_PROP,	 /* set is MS_SHARED.. (| MS_REC) */
 	RB_MOPT_SPECIAL, /* set is a RB_MOPT_F_* bit */
-	RB_MOPT_IGNORE,  /* means nothing to the kernel: defaults, user, _netdev ... */
+	RB_MOPT_IGNORE,	 /* means nothing to the kernel: defaults, user, _netdev ... */
 };
 struct rb_mount_option {
 	const char *name;
@@ -61,9 +64,15 @@ struct rb_mount_option {
 	uint64_t set, clr;
 };
 enum {
-	RB_MOPT_F_BIND = 1, RB_MOPT_F_RBIND = 2, RB_MOPT_F_REMOUNT = 4, RB_MOPT_F_TMPCOPYUP = 8,
-	RB_MOPT_F_IDMAP = 16, RB_MOPT_F_RIDMAP = 32, RB_MOPT_F_COPY_SYMLINK = 64,
-	RB_MOPT_F_SRC_NOFOLLOW = 128, RB_MOPT_F_DEST_NOFOLLOW = 256,
+	RB_MOPT_F_BIND = 1,
+	RB_MOPT_F_RBIND = 2,
+	RB_MOPT_F_REMOUNT = 4,
+	RB_MOPT_F_TMPCOPYUP = 8,
+	RB_MOPT_F_IDMAP = 16,
+	RB_MOPT_F_RIDMAP = 32,
+	RB_MOPT_F_COPY_SYMLINK = 64,
+	RB_MOPT_F_SRC_NOFOLLOW = 128,
+	RB_MOPT_F_DEST_NOFOLLOW = 256,
 };
 extern const struct rb_mount_option rb_mount_options[];
 

@@ -1,8 +1,8 @@
 /* spec.h - config.json as typed data: what the user asked
  *
- * Field for field runtime-spec 1.3.0 (config.md, config-linux.md) plus the extension object "runbox".
- * Everything lives in the spec's arena. A number that may be absent has has_x beside it, for 0 is a
- * value. Enumerations hold the kernel's value, looked up once in names.h.
+ * Field for field runtime-spec 1.3.0 (config.md, config-linux.md) plus the extension object
+ * "runbox". Everything lives in the spec's arena. A number that may be absent has has_x beside it,
+ * for 0 is a value. Enumerations hold the kernel's value, looked up once in names.h.
  */
 #ifndef RUNBOX_SPEC_H
 #define RUNBOX_SPEC_H
@@ -81,21 +81,22 @@ struct rb_idmap {
 struct rb_mount_opts {
 	uint64_t attr_set, attr_clr;   /* MOUNT_ATTR_*, this mount only (mount_setattr(2)) */
 	uint64_t rattr_set, rattr_clr; /* the same for the whole tree: rro, rnosuid ... */
-	unsigned long sb_set, sb_clr;  /* MS_* of the superblock: sync dirsync mand lazytime silent iversion ro */
-	unsigned long propagation[4];  /* MS_SHARED ... with MS_REC for r*, in the order given */
+	unsigned long sb_set,
+		sb_clr; /* MS_* of the superblock: sync dirsync mand lazytime silent iversion ro */
+	unsigned long propagation[4]; /* MS_SHARED ... with MS_REC for r*, in the order given */
 	size_t n_propagation;
 	bool bind, bind_rec, remount;
 	bool tmpcopyup, idmap, ridmap, copy_symlink, src_nofollow, dest_nofollow;
-	struct rb_strv data;           /* what is left, for the file system: "mode=755" */
+	struct rb_strv data; /* what is left, for the file system: "mode=755" */
 	struct rb_idmap *idmap_uids, *idmap_gids; /* of crun's idmap=uids=..;gids=.. */
 	size_t n_idmap_uids, n_idmap_gids;
-	bool idmap_relative;           /* an "@" entry: relative to the container's own mappings */
+	bool idmap_relative; /* an "@" entry: relative to the container's own mappings */
 };
 
 struct rb_mount {
 	const char *dest; /* absolute, cleaned; a relative one of old configs is taken from "/" */
 	const char *type, *source; /* NULL if absent */
-	struct rb_strv options;    /* as written */
+	struct rb_strv options;	   /* as written */
 	struct rb_mount_opts opts;
 	struct rb_idmap *uids, *gids;
 	size_t n_uids, n_gids;
@@ -104,8 +105,13 @@ struct rb_mount {
 /* --- hooks (config.md "POSIX-platform Hooks") --- */
 
 enum rb_hook_kind {
-	RB_HOOK_PRESTART, RB_HOOK_CREATE_RUNTIME, RB_HOOK_CREATE_CONTAINER,
-	RB_HOOK_START_CONTAINER, RB_HOOK_POSTSTART, RB_HOOK_POSTSTOP, RB_HOOK_KINDS,
+	RB_HOOK_PRESTART,
+	RB_HOOK_CREATE_RUNTIME,
+	RB_HOOK_CREATE_CONTAINER,
+	RB_HOOK_START_CONTAINER,
+	RB_HOOK_POSTSTART,
+	RB_HOOK_POSTSTOP,
+	RB_HOOK_KINDS,
 };
 
 struct rb_hook {
@@ -124,7 +130,7 @@ struct rb_hooks {
 /* --- linux (config-linux.md) --- */
 
 struct rb_namespace {
-	int type;         /* index into rb_ns_types[] of names.h */
+	int type;	  /* index into rb_ns_types[] of names.h */
 	const char *path; /* NULL: a new one */
 };
 
@@ -138,40 +144,73 @@ struct rb_device {
 
 struct rb_device_rule {
 	bool allow;
-	char type;             /* 'a' 'c' 'b' */
+	char type;		   /* 'a' 'c' 'b' */
 	bool has_major, has_minor; /* absent or -1: any */
 	int64_t major, minor;
-	unsigned access;       /* RB_DEV_R|W|M, 0 is possible */
+	unsigned access; /* RB_DEV_R|W|M, 0 is possible */
 };
 #define RB_DEV_R 1u
 #define RB_DEV_W 2u
 #define RB_DEV_M 4u
 
-struct rb_opt_u64 { bool set; uint64_t v; };
-struct rb_opt_i64 { bool set; int64_t v; };
-struct rb_opt_u32 { bool set; uint32_t v; };
-struct rb_opt_u16 { bool set; uint16_t v; };
-struct rb_opt_bool { bool set; bool v; };
+struct rb_opt_u64 {
+	bool set;
+	uint64_t v;
+};
+struct rb_opt_i64 {
+	bool set;
+	int64_t v;
+};
+struct rb_opt_u32 {
+	bool set;
+	uint32_t v;
+};
+struct rb_opt_u16 {
+	bool set;
+	uint16_t v;
+};
+struct rb_opt_bool {
+	bool set;
+	bool v;
+};
 
 struct rb_blkio_dev {
 	int64_t major, minor;
 	struct rb_opt_u16 weight, leaf_weight;
 	struct rb_opt_u64 rate;
 };
-struct rb_blkio_devs { struct rb_blkio_dev *v; size_t n; };
+struct rb_blkio_devs {
+	struct rb_blkio_dev *v;
+	size_t n;
+};
 
-struct rb_hugepage { const char *page_size; uint64_t limit; };
-struct rb_net_prio { const char *name; uint32_t priority; };
-struct rb_rdma { const char *device; struct rb_opt_u32 hca_handles, hca_objects; };
-struct rb_kv { const char *key, *value; };
-struct rb_kvs { struct rb_kv *v; size_t n; };
+struct rb_hugepage {
+	const char *page_size;
+	uint64_t limit;
+};
+struct rb_net_prio {
+	const char *name;
+	uint32_t priority;
+};
+struct rb_rdma {
+	const char *device;
+	struct rb_opt_u32 hca_handles, hca_objects;
+};
+struct rb_kv {
+	const char *key, *value;
+};
+struct rb_kvs {
+	struct rb_kv *v;
+	size_t n;
+};
 
 struct rb_resources {
 	bool present;
 	struct rb_device_rule *devices;
 	size_t n_devices;
 	struct {
-		struct rb_opt_i64 limit, reservation, swap, kernel, kernel_tcp; /* bytes, -1 unlimited */
+		struct rb_opt_i64 limit, reservation, swap, kernel,
+			kernel_tcp; /* bytes, -1 unlimited */
 		struct rb_opt_u64 swappiness;
 		struct rb_opt_bool disable_oom_killer, use_hierarchy, check_before_update;
 	} memory;
@@ -188,7 +227,11 @@ struct rb_resources {
 	} blkio;
 	struct rb_hugepage *hugepages;
 	size_t n_hugepages;
-	struct { struct rb_opt_u32 class_id; struct rb_net_prio *prios; size_t n_prios; } network;
+	struct {
+		struct rb_opt_u32 class_id;
+		struct rb_net_prio *prios;
+		size_t n_prios;
+	} network;
 	struct rb_rdma *rdma;
 	size_t n_rdma;
 	struct rb_kvs unified;
@@ -221,9 +264,15 @@ struct rb_seccomp {
 	size_t n_rules;
 };
 
-struct rb_time_offset { bool present; int64_t secs; uint32_t nanosecs; };
+struct rb_time_offset {
+	bool present;
+	int64_t secs;
+	uint32_t nanosecs;
+};
 
-struct rb_net_device { const char *host_name, *name; /* name NULL: keep */ };
+struct rb_net_device {
+	const char *host_name, *name; /* name NULL: keep */
+};
 
 struct rb_linux {
 	bool present;
@@ -248,14 +297,25 @@ struct rb_linux {
 		struct rb_strv schemata;
 		bool enable_monitoring;
 	} intel_rdt;
-	struct { bool present; int mode; const char *nodes; unsigned flags; } memory_policy;
-	struct { bool present; unsigned long domain; struct rb_strv flags; } personality;
+	struct {
+		bool present;
+		int mode;
+		const char *nodes;
+		unsigned flags;
+	} memory_policy;
+	struct {
+		bool present;
+		unsigned long domain;
+		struct rb_strv flags;
+	} personality;
 	struct rb_time_offset boottime, monotonic;
 };
 
 /* --- the extension object (top level "runbox", or annotation org.runbox.config) --- */
 
-struct rb_shape { struct rb_opt_u64 rate_bits, burst_bytes; }; /* per second, bytes */
+struct rb_shape {
+	struct rb_opt_u64 rate_bits, burst_bytes;
+}; /* per second, bytes */
 
 struct rb_iface {
 	const char *type, *name, *host_name, *bridge, *gateway, *mac;
@@ -265,9 +325,17 @@ struct rb_iface {
 	bool shaped;
 	double delay_ms, jitter_ms, loss_percent;
 };
-struct rb_route { const char *to, *via; };
-struct rb_host_entry { const char *ip; struct rb_strv names; };
-struct rb_port { uint32_t host, container; const char *protocol, *host_ip; };
+struct rb_route {
+	const char *to, *via;
+};
+struct rb_host_entry {
+	const char *ip;
+	struct rb_strv names;
+};
+struct rb_port {
+	uint32_t host, container;
+	const char *protocol, *host_ip;
+};
 
 struct rb_ext {
 	bool present;
@@ -304,7 +372,8 @@ struct rb_spec {
 	struct rb_kvs annotations;
 	struct rb_linux linux_;
 	struct rb_ext ext;
-	struct rb_strv warnings; /* "config.json:3:5 foo: unknown key" and the like, for check and stderr */
+	struct rb_strv warnings; /* "config.json:3:5 foo: unknown key" and the like, for check and
+				    stderr */
 };
 
 /**
@@ -316,17 +385,20 @@ struct rb_spec {
  * Source: runtime-spec config.md, config-linux.md 1.3.0. Pure: no system calls.
  * Return: 0 or -EINVAL
  */
-int rb_spec_decode(const char *name, const char *text, size_t len, struct rb_spec *spec, struct rb_err *err);
+int rb_spec_decode(const char *name, const char *text, size_t len, struct rb_spec *spec,
+		   struct rb_err *err);
 void rb_spec_done(struct rb_spec *spec);
 
 /** rb_spec_decode_process() - the "process" object alone, as exec --process gives it. */
 int rb_spec_decode_process(const char *name, const char *text, size_t len, struct rb_spec *spec,
 			   struct rb_err *err);
-/** rb_spec_decode_resources() - the "linux.resources" object alone, as update --resources gives it. */
+/** rb_spec_decode_resources() - the "linux.resources" object alone, as update --resources gives it.
+ */
 int rb_spec_decode_resources(const char *name, const char *text, size_t len, struct rb_spec *spec,
 			     struct rb_err *err);
 
-/** rb_spec_namespace() - the entry of the namespace with clone flag @flag, NULL if not in the config. */
+/** rb_spec_namespace() - the entry of the namespace with clone flag @flag, NULL if not in the
+ * config. */
 const struct rb_namespace *rb_spec_namespace(const struct rb_spec *spec, unsigned long flag);
 
 /**

@@ -19,7 +19,8 @@ struct rb_arena {
 void *rb_arena_alloc(struct rb_arena *a, size_t size);
 char *rb_arena_strdup(struct rb_arena *a, const char *s);
 char *rb_arena_strndup(struct rb_arena *a, const char *s, size_t len);
-char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /** rb_arena_done() - free all blocks; the arena may be used again. */
 void rb_arena_done(struct rb_arena *a);
 #define rb_autoarena __attribute__((cleanup(rb_arena_done))) struct rb_arena
@@ -30,7 +31,8 @@ struct rb_strv {
 	size_t n;
 };
 
-/** Growing text. { 0 } is empty; rb_buf_done() frees. data is always NUL-terminated once non-NULL. */
+/** Growing text. { 0 } is empty; rb_buf_done() frees. data is always NUL-terminated once non-NULL.
+ */
 struct rb_buf {
 	char *data;
 	size_t len, cap;
@@ -39,11 +41,11 @@ struct rb_buf {
 void rb_buf_add(struct rb_buf *b, const char *text);
 void rb_buf_addn(struct rb_buf *b, const char *text, size_t len);
 void rb_buf_printf(struct rb_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/** rb_buf_json() - add @text as a JSON string with its quotes; slashes unescaped, controls as \u00XX,
- *  bytes that are not UTF-8 as U+FFFD. NULL gives null. */
+/** rb_buf_json() - add @text as a JSON string with its quotes; slashes unescaped, controls as
+ * \u00XX, bytes that are not UTF-8 as U+FFFD. NULL gives null. */
 void rb_buf_json(struct rb_buf *b, const char *text);
-/** rb_buf_escaped() - add @text for a terminal: control and non-UTF-8 bytes as \xNN, backslash doubled
- *  and, when @quote is not 0, that character escaped too. */
+/** rb_buf_escaped() - add @text for a terminal: control and non-UTF-8 bytes as \xNN, backslash
+ * doubled and, when @quote is not 0, that character escaped too. */
 void rb_buf_escaped(struct rb_buf *b, const char *text, char quote);
 void rb_buf_done(struct rb_buf *b);
 #define rb_autobuf __attribute__((cleanup(rb_buf_done))) struct rb_buf

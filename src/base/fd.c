@@ -62,7 +62,8 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
 	rb_autofree char *buf = NULL;
 
 	/* one read for a regular file of known size, and one more that finds its end */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size <= max)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (size_t)st.st_size <= max)
 		cap = (size_t)st.st_size + 2;
 	if (cap == 0)
 		cap = 4096;
@@ -135,7 +136,8 @@ int rb_replace_file(int dir_fd, const char *name, const void *buf, size_t len, m
 		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
 			return -errno;
 		(void)snprintf(tmp, sizeof(tmp), ".tmp-%016llx", (unsigned long long)salt);
-		fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		fd = openat(dir_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    mode);
 		if (fd < 0 && errno == EEXIST)
 			continue;
 		if (fd < 0)
@@ -158,9 +160,14 @@ char *rb_fd_path(int fd, char buf[32])
 
 int rb_send_fd(int sock, const void *buf, size_t len, int fd)
 {
-	union { struct cmsghdr hdr; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	ssize_t n;
@@ -184,7 +191,7 @@ static int unix_address(int dir_fd, const char *path, struct sockaddr_un *addr, 
 	rb_autofree char *parent = NULL;
 	int n;
 
-	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*addr = (struct sockaddr_un) { .sun_family = AF_UNIX };
 	if (dir_fd == AT_FDCWD && strlen(path) < sizeof(addr->sun_path)) {
 		memcpy(addr->sun_path, path, strlen(path) + 1);
 		return 0;

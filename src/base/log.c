@@ -1,7 +1,8 @@
 /* log.c - stderr for people, the log file for engines
  *
  * containerd reads the last object with level error, podman unmarshals the file whole: at the default
- * level exactly one object is written per failed command, and warnings stay on stderr.
+ * level exactly one object is written per failed command. Warnings are for the file, from its level on;
+ * stderr gets them when there is none, for an engine that has a file has given us the container's stderr.
  */
 #include "runbox/log.h"
 
@@ -20,13 +21,13 @@
 #include "runbox/str.h"
 
 static struct {
-	int fd;           /* -1: no file */
+	int fd; /* -1: no file */
 	bool json;
 	bool syslog;
 	enum rb_log_level level;
-	int forward;      /* the child's socket to the host side, -1: stderr */
+	int forward; /* the child's socket to the host side, -1: stderr */
 	void (*forward_text)(int sock, const char *text);
-	int debug;        /* enum rb_debug bits, -1: not read from the environment yet */
+	int debug; /* enum rb_debug bits, -1: not read from the environment yet */
 } out = { .fd = -1, .forward = -1, .debug = -1 };
 
 static const char *const level_names[] = { "error", "warning", "debug" };
@@ -94,7 +95,8 @@ static void to_file(enum rb_log_level level, const char *text)
 		rb_buf_json(&line, text);
 		rb_buf_add(&line, "\n");
 	}
-	(void)rb_write_all(out.fd, line.data, line.len); /* a full disk must not hide the real failure */
+	(void)rb_write_all(out.fd, line.data,
+			   line.len); /* a full disk must not hide the real failure */
 }
 
 static void to_stderr(const char *prefix, const char *text)
@@ -128,15 +130,19 @@ void rb_log_warn(const char *fmt, ...)
 		return;
 	}
 	rb_buf_escaped(&text, raw, 0);
-	to_stderr("warning: ", text.data);
+	if (out.fd < 0 && !out.syslog)
+		to_stderr("warning: ", text.data);
 	to_file(RB_LOG_WARN, text.data);
 }
 
 static int debug_areas(void)
 {
-	static const struct { const char *name; int bit; } areas[] = {
-		{ "spec", RB_DEBUG_SPEC }, { "plan", RB_DEBUG_PLAN }, { "exec", RB_DEBUG_EXEC },
-		{ "net", RB_DEBUG_NET }, { "state", RB_DEBUG_STATE }, { "all", 0xff },
+	static const struct {
+		const char *name;
+		int bit;
+	} areas[] = {
+		{ "spec", RB_DEBUG_SPEC }, { "plan", RB_DEBUG_PLAN },	{ "exec", RB_DEBUG_EXEC },
+		{ "net", RB_DEBUG_NET },   { "state", RB_DEBUG_STATE }, { "all", 0xff },
 	};
 	const char *env = getenv("RUNBOX_DEBUG");
 	int bits = 0;

@@ -47,7 +47,7 @@ int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time)
 int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
 {
 	rb_autofd fd = -1;
-	uint64_t now;
+	uint64_t now = 0;
 	int r;
 
 	if (pid <= 0)
@@ -66,8 +66,8 @@ int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
 
 bool rb_proc_alive(pid_t pid, uint64_t start_time)
 {
-	uint64_t now;
-	char state;
+	uint64_t now = 0;
+	char state = 'X';
 
 	return pid > 0 && rb_proc_stat(pid, &state, &now) == 0 && now == start_time &&
 	       state != 'Z' && state != 'X';

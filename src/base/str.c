@@ -22,7 +22,7 @@ struct rb_arena_block {
 
 static void die_no_memory(void)
 {
-	fputs("runbox: out of memory\n", stderr);
+	(void)fputs("runbox: out of memory\n", stderr); /* the last word, heard or not */
 	abort();
 }
 
@@ -154,8 +154,14 @@ void rb_buf_printf(struct rb_buf *b, const char *fmt, ...)
 /* Length of the valid UTF-8 sequence at s (RFC 3629), 0 if it is not one. */
 static size_t utf8_len(const unsigned char *s)
 {
-	static const struct { unsigned char mask, lead; size_t len; unsigned min; } forms[] = {
-		{ 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 },
+	static const struct {
+		unsigned char mask, lead;
+		size_t len;
+		unsigned min;
+	} forms[] = {
+		{ 0xe0, 0xc0, 2, 0x80 },
+		{ 0xf0, 0xe0, 3, 0x800 },
+		{ 0xf8, 0xf0, 4, 0x10000 },
 	};
 
 	if (s[0] < 0x80)
@@ -238,7 +244,7 @@ void rb_buf_escaped(struct rb_buf *b, const char *text, char quote)
 void rb_buf_done(struct rb_buf *b)
 {
 	free(b->data);
-	*b = (struct rb_buf){ 0 };
+	*b = (struct rb_buf) { 0 };
 }
 
 int rb_parse_u64(const char *s, uint64_t *ret)

@@ -25,8 +25,8 @@
 struct job {
 	struct rb_cli *cli;
 	struct rb_container container;
-	struct rb_spec spec;         /* the frozen config, its process replaced */
-	struct rb_spec given;        /* of --process */
+	struct rb_spec spec;  /* the frozen config, its process replaced */
+	struct rb_spec given; /* of --process */
 	struct rb_host host;
 	struct rb_plan plan;
 	struct rb_plan_opts opts;
@@ -95,7 +95,8 @@ static int read_process(struct job *j, struct rb_err *err)
 	return 0;
 }
 
-static struct rb_strv joined(struct rb_arena *arena, const struct rb_strv *a, const struct rb_strv *b)
+static struct rb_strv joined(struct rb_arena *arena, const struct rb_strv *a,
+			     const struct rb_strv *b)
 {
 	struct rb_strv both = { .v = rb_arena_alloc(arena, (a->n + b->n + 1) * sizeof(char *)) };
 
@@ -112,7 +113,8 @@ static int add_caps(struct rb_caps *caps, const struct rb_strv *names, struct rb
 		int cap = rb_cap_parse(names->v[i]);
 
 		if (cap < 0)
-			return rb_fail(err, RB_ERR_USAGE, "--cap: unknown capability \"%.64s\"", names->v[i]);
+			return rb_fail(err, RB_ERR_USAGE, "--cap: unknown capability \"%.64s\"",
+				       names->v[i]);
 		caps->present = true;
 		caps->bounding |= UINT64_C(1) << cap;
 		caps->permitted |= UINT64_C(1) << cap;
@@ -123,7 +125,8 @@ static int add_caps(struct rb_caps *caps, const struct rb_strv *names, struct rb
 	return 0;
 }
 
-static int add_gids(struct rb_arena *arena, struct rb_user *user, const struct rb_strv *more, struct rb_err *err)
+static int add_gids(struct rb_arena *arena, struct rb_user *user, const struct rb_strv *more,
+		    struct rb_err *err)
 {
 	uint32_t *gids = rb_arena_alloc(arena, (user->n_gids + more->n + 1) * sizeof(*gids));
 
@@ -133,7 +136,8 @@ static int add_gids(struct rb_arena *arena, struct rb_user *user, const struct r
 		uint32_t gid;
 
 		if (rb_parse_u32(more->v[i], &gid) < 0 || gid == UINT32_MAX)
-			return rb_fail(err, RB_ERR_USAGE, "--additional-gids: \"%.64s\" is no group ID", more->v[i]);
+			return rb_fail(err, RB_ERR_USAGE,
+				       "--additional-gids: \"%.64s\" is no group ID", more->v[i]);
 		gids[user->n_gids++] = gid;
 	}
 	user->gids = gids;
@@ -154,7 +158,8 @@ static int set_user(struct job *j, struct rb_err *err)
 	if (root < 0)
 		return rb_fail_sys(err, errno, "open the root of container %s", j->cli->args[0]);
 	if (!rb_proc_alive(j->container.state.pid, j->container.state.start_time))
-		return rb_fail(err, RB_ERR_STATE, "cannot exec in container %s: it is stopped", j->cli->args[0]);
+		return rb_fail(err, RB_ERR_STATE, "cannot exec in container %s: it is stopped",
+			       j->cli->args[0]);
 	return rb_user_lookup(root, j->cli->user, &j->cli->arena, user, err);
 }
 
@@ -167,7 +172,7 @@ static int build_process(struct job *j, struct rb_err *err)
 
 	if (cli->n_args < 2)
 		return rb_fail(err, RB_ERR_USAGE, "exec needs a program, or --process FILE");
-	p->args = (struct rb_strv){ .v = cli->args + 1, .n = (size_t)cli->n_args - 1 };
+	p->args = (struct rb_strv) { .v = cli->args + 1, .n = (size_t)cli->n_args - 1 };
 	p->env = joined(&cli->arena, &p->env, &cli->env);
 	p->terminal = cli->tty;
 	p->has_console_size = false;
@@ -261,7 +266,9 @@ static int wait_foreground(struct rb_foreground *fg, struct job *j, struct rb_er
 static int run_job(struct job *j, struct rb_err *err)
 {
 	struct rb_notify no_notify = { .fd = -1 };
-	struct rb_foreground fg = { .pidfd = -1, .master = -1, .signals = -1, .notify = &no_notify };
+	struct rb_foreground fg = {
+		.pidfd = -1, .master = -1, .signals = -1, .notify = &no_notify
+	};
 	bool detach = j->cli->detach;
 	int r = prepare(j, err);
 
@@ -297,45 +304,110 @@ static int exec(struct rb_cli *cli, struct rb_err *err)
 }
 
 static const struct rb_option options[] = {
-	{ .name = "process", .letter = 'p', .type = RB_OPT_TEXT, RB_OPT_FIELD(process), .value = "FILE",
+	{ .name = "process",
+	  .letter = 'p',
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(process),
+	  .value = "FILE",
 	  .help = "the process as JSON, instead of a program" },
-	{ .name = "detach", .letter = 'd', .type = RB_OPT_BOOL, RB_OPT_FIELD(detach),
+	{ .name = "detach",
+	  .letter = 'd',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(detach),
 	  .help = "return once the program runs" },
-	{ .name = "tty", .letter = 't', .type = RB_OPT_BOOL, RB_OPT_FIELD(tty), .help = "give it a terminal" },
-	{ .name = "cwd", .type = RB_OPT_TEXT, RB_OPT_FIELD(cwd), .value = "DIR",
+	{ .name = "tty",
+	  .letter = 't',
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(tty),
+	  .help = "give it a terminal" },
+	{ .name = "cwd",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(cwd),
+	  .value = "DIR",
 	  .help = "its working directory in the container" },
-	{ .name = "env", .letter = 'e', .type = RB_OPT_LIST, RB_OPT_FIELD(env), .value = "NAME=VALUE",
+	{ .name = "env",
+	  .letter = 'e',
+	  .type = RB_OPT_LIST,
+	  RB_OPT_FIELD(env),
+	  .value = "NAME=VALUE",
 	  .help = "over the container's environment" },
-	{ .name = "user", .letter = 'u', .type = RB_OPT_TEXT, RB_OPT_FIELD(user), .value = "USER[:GROUP]",
+	{ .name = "user",
+	  .letter = 'u',
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(user),
+	  .value = "USER[:GROUP]",
 	  .help = "ids, or names of the container's" },
-	{ .name = "additional-gids", .letter = 'g', .type = RB_OPT_LIST, RB_OPT_FIELD(additional_gids),
-	  .value = "GID", .help = "one more group" },
-	{ .name = "cap", .letter = 'c', .type = RB_OPT_LIST, RB_OPT_FIELD(caps), .value = "CAP",
+	{ .name = "additional-gids",
+	  .letter = 'g',
+	  .type = RB_OPT_LIST,
+	  RB_OPT_FIELD(additional_gids),
+	  .value = "GID",
+	  .help = "one more group" },
+	{ .name = "cap",
+	  .letter = 'c',
+	  .type = RB_OPT_LIST,
+	  RB_OPT_FIELD(caps),
+	  .value = "CAP",
 	  .help = "one more capability" },
-	{ .name = "no-new-privs", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_new_privs), .help = "set no_new_privs" },
-	{ .name = "process-label", .type = RB_OPT_TEXT, RB_OPT_FIELD(process_label), .value = "LABEL",
+	{ .name = "no-new-privs",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(no_new_privs),
+	  .help = "set no_new_privs" },
+	{ .name = "process-label",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(process_label),
+	  .value = "LABEL",
 	  .help = "its SELinux label" },
-	{ .name = "apparmor", .type = RB_OPT_TEXT, RB_OPT_FIELD(apparmor), .value = "PROFILE",
+	{ .name = "apparmor",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(apparmor),
+	  .value = "PROFILE",
 	  .help = "its AppArmor profile" },
-	{ .name = "cgroup", .type = RB_OPT_LIST, RB_OPT_FIELD(cgroups), .value = "[CTRL,..:]PATH",
+	{ .name = "cgroup",
+	  .type = RB_OPT_LIST,
+	  RB_OPT_FIELD(cgroups),
+	  .value = "[CTRL,..:]PATH",
 	  .help = "a cgroup below the container's" },
-	{ .name = "ignore-paused", .type = RB_OPT_BOOL, RB_OPT_FIELD(ignore_paused),
+	{ .name = "ignore-paused",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(ignore_paused),
 	  .help = "also into a paused container" },
-	{ .name = "console-socket", .type = RB_OPT_TEXT, RB_OPT_FIELD(console_socket), .value = "SOCKET",
+	{ .name = "console-socket",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(console_socket),
+	  .value = "SOCKET",
 	  .help = "where to send the master of the terminal" },
-	{ .name = "pid-file", .type = RB_OPT_TEXT, RB_OPT_FIELD(pid_file), .value = "FILE",
+	{ .name = "pid-file",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(pid_file),
+	  .value = "FILE",
 	  .help = "write the pid of the process" },
-	{ .name = "pidfd-socket", .type = RB_OPT_TEXT, RB_OPT_FIELD(pidfd_socket), .value = "SOCKET",
+	{ .name = "pidfd-socket",
+	  .type = RB_OPT_TEXT,
+	  RB_OPT_FIELD(pidfd_socket),
+	  .value = "SOCKET",
 	  .help = "where to send a pidfd of it" },
-	{ .name = "preserve-fds", .type = RB_OPT_U32, RB_OPT_FIELD(preserve_fds), .value = "N",
+	{ .name = "preserve-fds",
+	  .type = RB_OPT_U32,
+	  RB_OPT_FIELD(preserve_fds),
+	  .value = "N",
 	  .help = "pass N more descriptors" },
-	{ .name = "no-subreaper", .type = RB_OPT_BOOL, RB_OPT_FIELD(no_subreaper), .help = "accepted" },
+	{ .name = "no-subreaper",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(no_subreaper),
+	  .help = "accepted" },
 	RB_OPT_END,
 };
 
 const struct rb_cmd rb_cmd_exec = {
-	.name = "exec", .args = "ID [PROGRAM [ARGUMENT...]]", .summary = "Run a further process in a container",
+	.name = "exec",
+	.args = "ID [PROGRAM [ARGUMENT...]]",
+	.summary = "Run a further process in a container",
 	.text = "The exit status is the program's; 255 when runbox itself failed.",
-	.options = options, .min_args = 1, .max_args = -1, .flags = RB_CMD_PROTECT | RB_CMD_STOP_EARLY,
-	.fail_status = 255, .run = exec,
+	.options = options,
+	.min_args = 1,
+	.max_args = -1,
+	.flags = RB_CMD_PROTECT | RB_CMD_STOP_EARLY,
+	.fail_status = 255,
+	.run = exec,
 };

@@ -1,8 +1,8 @@
 /* child.c - what the container's first process does between its rows: waiting and hiding
  *
- * It is non-dumpable from the moment on that host descriptors could be of use to somebody who traces it
- * (CVE-2016-9962), dies with the runtime until it is recorded (PR_SET_PDEATHSIG at first, the end of the sync
- * socket to the last), and holds no host descriptor at the gate.
+ * It is non-dumpable from the moment on that host descriptors could be of use to somebody who
+ * traces it (CVE-2016-9962), dies with the runtime until it is recorded (PR_SET_PDEATHSIG at first,
+ * the end of the sync socket to the last), and holds no host descriptor at the gate.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,15 +60,17 @@ void rb_child_enter(struct rb_run *run)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
 	rb_closep(&run->host_sync);
-	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable process hides
-	 * from its own user; in its new user namespace nobody hostile is yet */
+	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable
+	 * process hides from its own user; in its new user namespace nobody hostile is yet */
 	if (!(run->plan->new_ns & CLONE_NEWUSER))
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (run->target >= 0) {
-		/* the processes of the container it entered are hostile: nothing of the host comes along */
+		/* the processes of the container it entered are hostile: nothing of the host comes
+		 * along */
 		close_others(run, run->sync, run->console_sock);
 		forget(run);
-		run->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
+		run->root_fd =
+			open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
 	}
 }
 
@@ -77,9 +79,10 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 	unsigned token = (unsigned)(step - run->plan->steps);
 	int r;
 
-	/* once the host side has been told, it may end at any moment and rightly so; from here on the end of
-	 * the socket alone tells a death from a success */
-	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD && !run->die_with_parent)
+	/* once the host side has been told, it may end at any moment and rightly so; from here on
+	 * the end of the socket alone tells a death from a success */
+	if (run->side == RB_SIDE_CHILD && step->u.barrier.from == RB_SIDE_CHILD &&
+	    !run->die_with_parent)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (step->u.barrier.from == run->side)
 		return rb_sync_signal(run, token, err);

@@ -1,10 +1,11 @@
 /* clone.c - the container's first process: joins by path, then one clone3 with all new namespaces
  *
- * The process is always a child of this one. Without joins it is cloned directly. With joins a go-between
- * enters the namespaces and clones with CLONE_PARENT, so that this process, which runs hooks and undo,
- * stays where it is. Order of entry: a namespace that the host side has rights over is entered before the
- * user namespace, the others after it, with the rights it grants (user_namespaces(7)); pid affects only
- * children and comes last. Every namespace file is opened and checked before the first is entered.
+ * The process is always a child of this one. Without joins it is cloned directly. With joins a
+ * go-between enters the namespaces and clones with CLONE_PARENT, so that this process, which runs
+ * hooks and undo, stays where it is. Order of entry: a namespace that the host side has rights over
+ * is entered before the user namespace, the others after it, with the rights it grants
+ * (user_namespaces(7)); pid affects only children and comes last. Every namespace file is opened
+ * and checked before the first is entered.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,8 @@
 #include "runbox/cgroup.h"
 #include "runbox/proc.h"
 
-int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd, struct rb_err *err)
+int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd,
+	       struct rb_err *err)
 {
 	/* O_NONBLOCK: the path may name a FIFO */
 	rb_autofd fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -74,7 +76,8 @@ static bool is_own_user_ns(int fd)
 	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-static int join_all(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err)
+static int join_all(const struct rb_run *run, const struct rb_step *step, int *fds,
+		    struct rb_err *err)
 {
 	const unsigned long user = CLONE_NEWUSER;
 	bool left[RB_NS_COUNT] = { false };
@@ -97,7 +100,8 @@ static int join_all(const struct rb_run *run, const struct rb_step *step, int *f
 	return 0;
 }
 
-/* clone3(2), or clone(2) where the kernel or a filter does not have it. Return: as fork(2), or -errno */
+/* clone3(2), or clone(2) where the kernel or a filter does not have it. Return: as fork(2), or
+ * -errno */
 static pid_t clone_process(unsigned long flags, int cgroup_fd, bool *ret_in_cgroup)
 {
 	struct clone_args args = {
@@ -114,7 +118,8 @@ static pid_t clone_process(unsigned long flags, int cgroup_fd, bool *ret_in_cgro
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0 && (errno == ENOSYS || (errno == E2BIG && cgroup_fd >= 0))) {
 		*ret_in_cgroup = false;
-		pid = syscall(SYS_clone, flags | (flags & CLONE_PARENT ? 0 : SIGCHLD), NULL, NULL, NULL, NULL);
+		pid = syscall(SYS_clone, flags | (flags & CLONE_PARENT ? 0 : SIGCHLD), NULL, NULL,
+			      NULL, NULL);
 	}
 	return pid < 0 ? -errno : (pid_t)pid;
 }
@@ -128,9 +133,10 @@ struct verdict {
 
 /* How a go-between comes to where the child is cloned. */
 struct entry {
-	unsigned long flags;        /* of the clone */
+	unsigned long flags; /* of the clone */
 	int cgroup_fd;
-	int (*go)(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err);
+	int (*go)(const struct rb_run *run, const struct rb_step *step, int *fds,
+		  struct rb_err *err);
 	int *fds;
 	size_t n_fds;
 };
@@ -177,7 +183,8 @@ static int clone_between(struct rb_run *run, const struct rb_step *step, const s
 	}
 	rb_closep(&theirs);
 	if (recv(ours, v, sizeof(*v), 0) != sizeof(*v))
-		(void)rb_fail(&v->err, RB_ERR_SYS, "the process that enters the namespaces ended unexpectedly");
+		(void)rb_fail(&v->err, RB_ERR_SYS,
+			      "the process that enters the namespaces ended unexpectedly");
 	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
 		;
 	if (v->pid > 0)
@@ -186,11 +193,14 @@ static int clone_between(struct rb_run *run, const struct rb_step *step, const s
 	return err->errnum > 0 ? -err->errnum : -EINVAL;
 }
 
-static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgroup_fd, struct verdict *v,
-			struct rb_err *err)
+static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
+			struct verdict *v, struct rb_err *err)
 {
 	int fds[RB_NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 };
-	struct entry e = { .flags = step->u.clone.flags, .cgroup_fd = cgroup_fd, .go = join_all, .fds = fds,
+	struct entry e = { .flags = step->u.clone.flags,
+			   .cgroup_fd = cgroup_fd,
+			   .go = join_all,
+			   .fds = fds,
 			   .n_fds = step->u.clone.n_joins };
 	int r = open_joins(step, fds, err);
 
@@ -201,8 +211,8 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
 	return r;
 }
 
-static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd, struct verdict *v,
-			struct rb_err *err)
+static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
+			struct verdict *v, struct rb_err *err)
 {
 	v->pid = clone_process(step->u.clone.flags, cgroup_fd, &v->in_cgroup);
 	if (v->pid == 0)
@@ -212,7 +222,8 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 	return 0;
 }
 
-/* The gate's socket is bound here because the child inherits it: after pivot_root it sees no /run. */
+/* The gate's socket is bound here because the child inherits it: after pivot_root it sees no /run.
+ */
 static int make_gate(struct rb_run *run, struct rb_err *err)
 {
 	int r;
@@ -244,8 +255,8 @@ static int begin_clone(struct rb_run *run, const struct rb_cgroup_dir *into, int
 	return 0;
 }
 
-static int finish_clone(struct rb_run *run, const struct rb_cgroup_dir *into, const struct verdict *v,
-			struct rb_err *err)
+static int finish_clone(struct rb_run *run, const struct rb_cgroup_dir *into,
+			const struct verdict *v, struct rb_err *err)
 {
 	run->pid = v->pid;
 	run->pidfd = (int)syscall(SYS_pidfd_open, v->pid, 0);
@@ -283,7 +294,8 @@ int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err 
 }
 
 /* setns(2) by pidfd: all namespaces at once, of the very process that was checked (Linux 5.8). */
-static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds, struct rb_err *err)
+static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds,
+			struct rb_err *err)
 {
 	(void)fds;
 	/* while the host's mounts are still there; the child is born where its parent is */

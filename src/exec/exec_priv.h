@@ -1,4 +1,5 @@
-/* exec_priv.h - what the files of exec/ share: the row of ops, the run's child side, paths in the root
+/* exec_priv.h - what the files of exec/ share: the row of ops, the run's child side, paths in the
+ * root
  *
  * Each kind of steps.def has one row in exec/steps.c; the functions are named rb_step_<kind>().
  */
@@ -12,14 +13,19 @@
 
 struct rb_step_ops {
 	int (*apply)(struct rb_run *run, const struct rb_step *step, struct rb_err *err);
-	/* the journal line: kind and arguments, tab-separated, written before apply; NULL: nothing to undo */
+	/* the journal line: kind and arguments, tab-separated, written before apply; NULL: nothing
+	 * to undo */
 	void (*record)(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line);
 	/* from the record alone: argv[0] is the kind's name; "already gone" is success */
 	int (*undo)(char **argv, size_t argc, struct rb_err *err);
-	/* rows {kind, errno} whose errno misleads: a hint each, ended by a zero errno; NULL for none */
+	/* rows {kind, errno} whose errno misleads: a hint each, ended by a zero errno; NULL for
+	 * none */
 	const struct rb_step_hint *hints;
 };
-struct rb_step_hint { int errnum; const char *hint; };
+struct rb_step_hint {
+	int errnum;
+	const char *hint;
+};
 
 extern const struct rb_step_ops rb_step_ops[RB_STEP_COUNT];
 
@@ -83,7 +89,8 @@ void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_b
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
 void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *);
-/** rb_record_begin/arg() - "name", then a tab and an argument, with tab, newline and backslash escaped */
+/** rb_record_begin/arg() - "name", then a tab and an argument, with tab, newline and backslash
+ * escaped */
 void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind);
 void rb_record_arg(struct rb_buf *line, const char *arg);
 /** rb_record_process() - tell the recorder that the child exists. */
@@ -93,30 +100,32 @@ void rb_err_add_hint(const struct rb_step *step, struct rb_err *err);
 /** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
 uint64_t rb_now_ns(void);
 /** rb_ns_open() - open a namespace by path; it must be one of @type (CLONE_NEW*). */
-int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd, struct rb_err *err);
+int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd,
+	       struct rb_err *err);
 
 /* --- root.c: paths in the rootfs. No string path inside the rootfs is used twice. --- */
 
 /**
- * rb_root_open() - open a path below the container's root: openat2(RESOLVE_IN_ROOT|NO_MAGICLINKS), or a walk
- * component by component with O_NOFOLLOW where the kernel has no openat2
+ * rb_root_open() - open a path below the container's root: openat2(RESOLVE_IN_ROOT|NO_MAGICLINKS),
+ * or a walk component by component with O_NOFOLLOW where the kernel has no openat2
  * @flags: open(2) flags; O_CLOEXEC is added. Return: 0 or -errno
  */
 int rb_root_open(int root_fd, const char *path, int flags, int *ret_fd);
 
 /**
- * rb_root_make() - open a path below the root O_PATH, making what is missing: directories 0755, and the last
- * component a directory or an empty file
- * A dangling symlink is resolved inside the root and its target made. @nofollow: the last component is
- * taken as it is (opened O_NOFOLLOW).
- * Return: 0 or -errno
+ * rb_root_make() - open a path below the root O_PATH, making what is missing: directories 0755, and
+ * the last component a directory or an empty file A dangling symlink is resolved inside the root
+ * and its target made. @nofollow: the last component is taken as it is (opened O_NOFOLLOW). Return:
+ * 0 or -errno
  */
 int rb_root_make(int root_fd, const char *path, bool dir, bool nofollow, int *ret_fd);
 
-/** rb_root_parent() - directory of @path below the root (made when missing) and its last component. */
+/** rb_root_parent() - directory of @path below the root (made when missing) and its last component.
+ */
 int rb_root_parent(int root_fd, const char *path, int *ret_dir_fd, const char **ret_base);
 
-/** rb_small_file() - a small text file of the container: regular, at most 1 MiB. malloc'd. Return: 0 or -errno */
+/** rb_small_file() - a small text file of the container: regular, at most 1 MiB. malloc'd. Return:
+ * 0 or -errno */
 int rb_small_file(int root_fd, const char *path, char **ret_text);
 
 /** rb_mount_is() - is @fd on a file system with this magic number (statfs(2))? */
@@ -125,8 +134,8 @@ bool rb_mount_is(int fd, long magic);
 /* --- sync.c: the socket between the sides --- */
 /** rb_sync_signal() - one token to the other side, and the pid as the host sees it */
 int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
-/** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master on the way.
- *  Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
+/** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master
+ * on the way. Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
 /** rb_sync_drain() - read to the end of the stream. @master: where a pty master goes, or NULL.
  *  Return: 0 at the end, or the failure that came */
@@ -138,24 +147,29 @@ int rb_sync_send_fd(int sock, int fd, struct rb_err *err);
 /** rb_sync_warn() - for rb_log_forward(): the child's rb_log_warn() comes out at the host side. */
 void rb_sync_warn(int sock, const char *text);
 
-/** rb_hook_exec_one() - run one hook in the current namespaces. before_exec (may be NULL) runs in the
- *  forked child just before execve, with @arg. */
-int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook, const char *state_json,
-		     int (*before_exec)(void *arg), void *arg, struct rb_err *err);
+/** rb_hook_exec_one() - run one hook in the current namespaces. before_exec (may be NULL) runs in
+ * the forked child just before execve, with @arg. */
+int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook,
+		     const char *state_json, int (*before_exec)(void *arg), void *arg,
+		     struct rb_err *err);
 
-/** rb_caps_apply() - capset(2) and ambient set to exactly these; bounding was dropped before. Plain. */
+/** rb_caps_apply() - capset(2) and ambient set to exactly these; bounding was dropped before.
+ * Plain. */
 int rb_caps_apply(const struct rb_caps *sets);
 
-/** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the host behind */
+/** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the
+ * host behind */
 void rb_child_enter(struct rb_run *run);
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 
-/** rb_fault_arm() - from now on RUNBOX_FAULT=kill-* kills this process from both sides; before clone */
+/** rb_fault_arm() - from now on RUNBOX_FAULT=kill-* kills this process from both sides; before
+ * clone */
 void rb_fault_arm(void);
 /** rb_fault_wanted() - is RUNBOX_FAULT set? */
 bool rb_fault_wanted(void);
 
-/* raw calls that this C library does not wrap (syscalls.c); each returns as the call does, errno set.
- * RUNBOX_NO_SYSCALLS is not consulted: old kernels are simulated by a seccomp filter from outside. */
+/* raw calls that this C library does not wrap (syscalls.c); each returns as the call does, errno
+ * set. RUNBOX_NO_SYSCALLS is not consulted: old kernels are simulated by a seccomp filter from
+ * outside. */
 #endif

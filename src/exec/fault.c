@@ -58,7 +58,8 @@ int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err)
 
 	if (!wish)
 		return 0;
-	(void)snprintf(text, sizeof(text), "%s:%s:%zu", after ? "kill-after" : "kill-before", verb, step);
+	(void)snprintf(text, sizeof(text), "%s:%s:%zu", after ? "kill-after" : "kill-before", verb,
+		       step);
 	if (rb_streq(wish, text))
 		die();
 	(void)snprintf(text, sizeof(text), "fail:%s:%zu", verb, step);

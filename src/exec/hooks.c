@@ -1,8 +1,8 @@
 /* hooks.c - runs hooks: state on stdin, own environment only, timeout, order and failure rules
  *
- * config.md "POSIX-platform Hooks", runtime.md "Lifecycle". The state is given as a sealed file and not by a
- * pipe, so that a hook that does not read it neither blocks nor breaks anything. A hook's stdout is the
- * runtime's stderr: stdout belongs to the container.
+ * config.md "POSIX-platform Hooks", runtime.md "Lifecycle". The state is given as a sealed file and
+ * not by a pipe, so that a hook that does not read it neither blocks nor breaks anything. A hook's
+ * stdout is the runtime's stderr: stdout belongs to the container.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,37 +58,43 @@ static int state_file(const char *state_json, int *ret_fd)
 		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
-	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE); /* good manners only */
+	(void)fcntl(fd, F_ADD_SEALS,
+		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE); /* good manners only */
 	*ret_fd = rb_take_fd(&fd);
 	return 0;
 }
 
-static void become_hook(const struct rb_hook *hook, int state_fd, int (*before_exec)(void *arg), void *arg,
-			int report)
+static void become_hook(const struct rb_hook *hook, int state_fd, int (*before_exec)(void *arg),
+			void *arg, int report)
 {
 	static char *no_env[] = { NULL };
 	char *path_only[] = { (char *)(uintptr_t)hook->path, NULL };
 	sigset_t none;
 	int e;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* a killed runtime leaves no hook behind */
-	(void)setpgid(0, 0);                               /* its children too are reached by a timeout */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0,
+		    0);	     /* a killed runtime leaves no hook behind */
+	(void)setpgid(0, 0); /* its children too are reached by a timeout */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (dup2(state_fd, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		goto fail;
-	(void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC); /* preserved descriptors are the container's, not a hook's */
+	(void)close_range(
+		3, ~0u,
+		CLOSE_RANGE_CLOEXEC); /* preserved descriptors are the container's, not a hook's */
 	if (before_exec && before_exec(arg) < 0)
 		goto fail;
-	execve(hook->path, hook->args.n ? hook->args.v : path_only, hook->env.n ? hook->env.v : no_env);
+	execve(hook->path, hook->args.n ? hook->args.v : path_only,
+	       hook->env.n ? hook->env.v : no_env);
 fail:
 	e = errno;
 	(void)rb_write_all(report, &e, sizeof(e)); /* the other end is the parent, which waits */
 	_exit(127);
 }
 
-/* Wait for the hook, at most its timeout; what did not end by then is killed, with its process group. */
+/* Wait for the hook, at most its timeout; what did not end by then is killed, with its process
+ * group. */
 static int wait_hook(pid_t pid, const struct rb_hook *hook, int *status)
 {
 	int64_t ms = hook->has_timeout ? hook->timeout : -1;
@@ -100,7 +106,8 @@ static int wait_hook(pid_t pid, const struct rb_hook *hook, int *status)
 		ms = ms > INT32_MAX / 1000 ? INT32_MAX : ms * 1000;
 		r = fd < 0 ? -errno : rb_pidfd_wait(fd, (int)ms);
 		if (r < 0) {
-			(void)kill(-pid, SIGKILL); /* the group may not exist yet, the process does */
+			(void)kill(-pid,
+				   SIGKILL); /* the group may not exist yet, the process does */
 			(void)kill(pid, SIGKILL);
 		}
 	}
@@ -110,12 +117,13 @@ static int wait_hook(pid_t pid, const struct rb_hook *hook, int *status)
 	return r;
 }
 
-int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook, const char *state_json,
-		     int (*before_exec)(void *arg), void *arg, struct rb_err *err)
+int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook *hook,
+		     const char *state_json, int (*before_exec)(void *arg), void *arg,
+		     struct rb_err *err)
 {
 	rb_autofd state_fd = -1, report_r = -1, report_w = -1;
 	const char *name = rb_name_of(rb_hook_names, kind);
-	int pipe_fds[2], status = 0, exec_errno, r;
+	int pipe_fds[2] = { -1, -1 }, status = 0, exec_errno, r;
 	pid_t pid;
 
 	r = state_file(state_json, &state_fd);
@@ -137,16 +145,16 @@ int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook 
 	}
 	r = wait_hook(pid, hook, &status);
 	if (r == -ETIMEDOUT)
-		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s did not end within %lld s", name, index,
-			       hook->path, (long long)hook->timeout);
+		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s did not end within %lld s", name,
+			       index, hook->path, (long long)hook->timeout);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "%s hook %zu: wait for %s", name, index, hook->path);
 	if (WIFSIGNALED(status))
-		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s was killed by signal %d", name, index,
-			       hook->path, WTERMSIG(status));
+		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s was killed by signal %d", name,
+			       index, hook->path, WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s exited with status %d", name, index,
-			       hook->path, WEXITSTATUS(status));
+		return rb_fail(err, RB_ERR_SYS, "%s hook %zu: %s exited with status %d", name,
+			       index, hook->path, WEXITSTATUS(status));
 	return 0;
 }
 
@@ -180,12 +188,13 @@ static int drop_to_final(void *arg)
 	return r;
 }
 
-/* The capabilities row of the plan, if its sets are not the final ones yet; a hook step is still complete in
- * itself: this is about the process it is forked from. */
+/* The capabilities row of the plan, if its sets are not the final ones yet; a hook step is still
+ * complete in itself: this is about the process it is forked from. */
 static const struct rb_step *pending_caps(const struct rb_run *run)
 {
 	for (size_t i = 0; i < run->plan->len; i++)
-		if (run->plan->steps[i].kind == RB_STEP_CAPS && run->plan->steps[i].u.caps.keep_admin)
+		if (run->plan->steps[i].kind == RB_STEP_CAPS &&
+		    run->plan->steps[i].u.caps.keep_admin)
 			return &run->plan->steps[i];
 	return NULL;
 }

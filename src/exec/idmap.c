@@ -25,15 +25,15 @@ static int write_proc(const struct rb_run *run, const char *file, const char *te
 	return rb_write_file(run->proc_fd, path, text);
 }
 
-static int write_map(const struct rb_run *run, const char *file, const struct rb_idmap *maps, size_t n,
-		     struct rb_err *err)
+static int write_map(const struct rb_run *run, const char *file, const struct rb_idmap *maps,
+		     size_t n, struct rb_err *err)
 {
 	rb_autobuf text = { 0 };
 	int r;
 
 	if (n > MAX_LINES)
-		return rb_fail(err, RB_ERR_CONFIG, "%zu lines of %s are more than the kernel's %d", n, file,
-			       MAX_LINES);
+		return rb_fail(err, RB_ERR_CONFIG, "%zu lines of %s are more than the kernel's %d",
+			       n, file, MAX_LINES);
 	for (size_t i = 0; i < n; i++)
 		rb_buf_printf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", maps[i].container_id,
 			      maps[i].host_id, maps[i].size);
@@ -42,8 +42,8 @@ static int write_map(const struct rb_run *run, const char *file, const struct rb
 }
 
 /* newuidmap PID container host size ... */
-static int run_helper(const struct rb_run *run, const char *helper, const struct rb_idmap *maps, size_t n,
-		      struct rb_err *err)
+static int run_helper(const struct rb_run *run, const char *helper, const struct rb_idmap *maps,
+		      size_t n, struct rb_err *err)
 {
 	rb_autoarena arena = { 0 };
 	char **argv = rb_arena_alloc(&arena, (2 + 3 * n + 1) * sizeof(*argv));

@@ -1,10 +1,11 @@
 /* run.c - walks a plan: each side does its own rows, in order, and says which one failed
  *
- * Order of things around a row: fault (tests), record, apply. The record is written before the act, so
- * that whoever comes later can undo what was begun. Undo uses the records alone, last one first.
+ * Order of things around a row: fault (tests), record, apply. The record is written before the act,
+ * so that whoever comes later can undo what was begun. Undo uses the records alone, last one first.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <linux/magic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,19 +23,30 @@
 
 void rb_run_init(struct rb_run *run)
 {
-	*run = (struct rb_run){
-		.bundle_fd = -1, .state_fd = -1, .console_sock = -1, .pidfd = -1, .sync = -1,
-		.proc_fd = -1, .root_tree = -1, .root_fd = -1, .gate = -1, .master = -1, .program = -1,
-		.host_sync = -1, .seccomp_sock = -1, .target = -1,
+	*run = (struct rb_run) {
+		.bundle_fd = -1,
+		.state_fd = -1,
+		.console_sock = -1,
+		.pidfd = -1,
+		.sync = -1,
+		.proc_fd = -1,
+		.root_tree = -1,
+		.root_fd = -1,
+		.gate = -1,
+		.master = -1,
+		.program = -1,
+		.host_sync = -1,
+		.seccomp_sock = -1,
+		.target = -1,
 	};
 }
 
 void rb_run_done(struct rb_run *run)
 {
-	int *fds[] = { &run->bundle_fd, &run->state_fd, &run->console_sock, &run->pidfd, &run->sync,
-		       &run->proc_fd, &run->root_tree, &run->root_fd, &run->gate, &run->master,
-		       &run->program, &run->host_sync, &run->seccomp_sock,
-		       &run->target };
+	int *fds[] = { &run->bundle_fd,	   &run->state_fd, &run->console_sock, &run->pidfd,
+		       &run->sync,	   &run->proc_fd,  &run->root_tree,    &run->root_fd,
+		       &run->gate,	   &run->master,   &run->program,      &run->host_sync,
+		       &run->seccomp_sock, &run->target };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		rb_closep(fds[i]);
@@ -49,7 +60,8 @@ void rb_run_done(struct rb_run *run)
 	rb_buf_done(&run->records);
 	rb_buf_done(&run->seccomp_bpf);
 	if (run->times)
-		(void)munmap(run->times, run->plan->len * sizeof(*run->times)); /* our own mapping */
+		(void)munmap(run->times,
+			     run->plan->len * sizeof(*run->times)); /* our own mapping */
 	run->times = NULL;
 }
 
@@ -96,7 +108,8 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 	if (r < 0 && step->kind == RB_STEP_HOOK)
 		run->hook_failed = true;
 	if (r < 0 && err->step[0] == '\0') {
-		(void)snprintf(err->step, sizeof(err->step), "%02zu %s", i + 1, rb_step_name(step->kind));
+		(void)snprintf(err->step, sizeof(err->step), "%02zu %s", i + 1,
+			       rb_step_name(step->kind));
 		rb_err_at(err, step->at);
 		rb_err_add_hint(step, err);
 	}
@@ -139,7 +152,8 @@ static void end_child(struct rb_run *run)
 	run->pid = 0;
 }
 
-/* Undo what was recorded, last record first; failures are warnings, for the first failure counts. */
+/* Undo what was recorded, last record first; failures are warnings, for the first failure counts.
+ */
 static void undo_records(struct rb_run *run)
 {
 	while (run->records.len) {
@@ -155,15 +169,16 @@ static void undo_records(struct rb_run *run)
 	}
 }
 
-/* runtime.md "Lifecycle": a failing prestart, createRuntime or createContainer hook continues at the
- * destruction, which ends with the poststop hooks. */
+/* runtime.md "Lifecycle": a failing prestart, createRuntime or createContainer hook continues at
+ * the destruction, which ends with the poststop hooks. */
 static void poststop_hooks(struct rb_run *run)
 {
 	rb_autobuf state = { 0 };
 	struct rb_err err = { 0 };
 
 	rb_state_json(run->plan->spec, run->id, "stopped", 0, run->bundle, &state);
-	(void)rb_hooks_run(run->plan->spec, RB_HOOK_POSTSTOP, state.data, false, &err); /* warns itself */
+	(void)rb_hooks_run(run->plan->spec, RB_HOOK_POSTSTOP, state.data, false,
+			   &err); /* warns itself */
 }
 
 static int open_proc(struct rb_run *run, struct rb_err *err)
@@ -176,7 +191,8 @@ static int open_proc(struct rb_run *run, struct rb_err *err)
 	return 0;
 }
 
-/* Shared with the child, so that its rows are timed too; without the memory there are just no times. */
+/* Shared with the child, so that its rows are timed too; without the memory there are just no
+ * times. */
 static void map_times(struct rb_run *run)
 {
 	void *p = mmap(NULL, run->plan->len * sizeof(*run->times), PROT_READ | PROT_WRITE,
@@ -214,7 +230,8 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		struct rb_err dead = { 0 };
 
 		/* the child's own words say more than "broken pipe" to a peer that just failed */
-		if (run->sync >= 0 && err->errnum == EPIPE && rb_sync_drain(run->sync, NULL, &dead) < 0)
+		if (run->sync >= 0 && err->errnum == EPIPE &&
+		    rb_sync_drain(run->sync, NULL, &dead) < 0)
 			*err = dead;
 		end_child(run);
 		if (run->hook_failed)

@@ -14,7 +14,10 @@
 struct message {
 	char letter;
 	union {
-		struct { unsigned token; pid_t pid; } t;
+		struct {
+			unsigned token;
+			pid_t pid;
+		} t;
 		struct rb_err err;
 		char text[512];
 	} u;
@@ -63,9 +66,14 @@ int rb_sync_send_fd(int sock, int fd, struct rb_err *err)
 /* One message, and the descriptor that came with it (-1: none). Return: 1, 0 at the end, or -errno */
 static int receive(int sock, struct message *m, int *fd)
 {
-	union { struct cmsghdr hdr; char space[CMSG_SPACE(sizeof(int))]; } control;
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
 	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -103,7 +111,8 @@ static int handle(const struct message *m, int *fd, int *master, struct rb_err *
 		}
 		return 0;
 	default:
-		return rb_fail(err, RB_ERR_SYS, "unknown message '%c' between the sides", m->letter);
+		return rb_fail(err, RB_ERR_SYS, "unknown message '%c' between the sides",
+			       m->letter);
 	}
 }
 
@@ -119,8 +128,9 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
 		if (r == 0)
 			return rb_fail_sys(err, EPIPE, "%s ended unexpectedly",
-					   run->side == RB_SIDE_HOST ? "the container's first process"
-								     : "the runtime");
+					   run->side == RB_SIDE_HOST
+						   ? "the container's first process"
+						   : "the runtime");
 		r = handle(&m, &fd, &run->master, err);
 		if (r < 0)
 			return r;

@@ -1,7 +1,8 @@
 /* undo.c - records of the journal, and the way back from them
  *
- * A record is "name\targ\targ"; tab, newline and backslash inside an argument are \t, \n and \\. Whoever undoes
- * knows nothing but the record: it may be another process, after the first was killed.
+ * A record is "name\targ\targ"; tab, newline and backslash inside an argument are \t, \n and \\.
+ * Whoever undoes knows nothing but the record: it may be another process, after the first was
+ * killed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 
 /* How long a killed process may take to go; it is killed already, so this is the kernel's time. */
 #define KILL_TIMEOUT_MS 10000
-#define MAX_ARGS 64
+#define MAX_ARGS	64
 
 void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind)
 {
@@ -32,7 +33,11 @@ void rb_record_arg(struct rb_buf *line, const char *arg)
 		const char *special = strchr("\t\n\\", *arg);
 
 		if (special)
-			rb_buf_addn(line, special == strchr("\t\n\\", '\t') ? "\\t" : *arg == '\n' ? "\\n" : "\\\\", 2);
+			rb_buf_addn(line,
+				    special == strchr("\t\n\\", '\t') ? "\\t"
+				    : *arg == '\n'		      ? "\\n"
+								      : "\\\\",
+				    2);
 		else
 			rb_buf_addn(line, arg, 1);
 	}
@@ -125,7 +130,8 @@ void rb_record_pid_file(const struct rb_run *run, const struct rb_step *step, st
 	rb_record_arg(line, step->u.text.text);
 }
 
-/* The pid file is undone when the create fails; `delete` keeps it, as engines read it to the end. */
+/* The pid file is undone when the create fails; `delete` keeps it, as engines read it to the end.
+ */
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *err)
 {
 	if (argc > 1 && unlink(argv[1]) < 0 && errno != ENOENT)

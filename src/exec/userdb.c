@@ -85,7 +85,9 @@ static int group_id(int root_fd, const char *name, uint32_t *ret, struct rb_err 
 	r = rb_small_file(root_fd, "/etc/group", &text);
 	if (r == 0)
 		r = find_entry(text, name, ret, &rest);
-	return r < 0 ? rb_fail(err, RB_ERR_USAGE, "unable to find group %.64s in the container", name) : 0;
+	return r < 0 ? rb_fail(err, RB_ERR_USAGE, "unable to find group %.64s in the container",
+			       name)
+		     : 0;
 }
 
 /* The groups that list the user; they are its supplementary ones (getgrouplist(3)). */
@@ -102,7 +104,8 @@ static void add_groups(int root_fd, const char *name, struct rb_arena *arena, st
 		char *members = strchr(field[REST], ':') ? NULL : field[REST];
 		uint32_t *more;
 
-		if (!members || rb_parse_u32(field[ID], &gid) < 0 || gid == user->gid || !is_member(members, name))
+		if (!members || rb_parse_u32(field[ID], &gid) < 0 || gid == user->gid ||
+		    !is_member(members, name))
 			continue;
 		more = rb_arena_alloc(arena, (user->n_gids + 1) * sizeof(*more));
 		if (user->n_gids)
@@ -112,28 +115,37 @@ static void add_groups(int root_fd, const char *name, struct rb_arena *arena, st
 	}
 }
 
+/* A name: its uid, its group, and the groups that list it unless the caller names one. */
+static int look_up_name(int root_fd, const char *name, bool with_groups, struct rb_arena *arena,
+			struct rb_user *user)
+{
+	rb_autofree char *text = NULL;
+	char *rest = NULL;
+	int r = rb_small_file(root_fd, "/etc/passwd", &text);
+
+	if (r == 0)
+		r = find_entry(text, name, &user->uid, &rest);
+	if (r < 0 || !rest)
+		return -ENOENT;
+	user->gid = 0;
+	user->n_gids = 0;
+	(void)rb_parse_u32(strsep(&rest, ":"), &user->gid); /* a broken entry leaves group 0 */
+	if (with_groups)
+		add_groups(root_fd, name, arena, user);
+	return 0;
+}
+
 int rb_user_lookup(int root_fd, const char *text, struct rb_arena *arena, struct rb_user *user,
 		   struct rb_err *err)
 {
 	const char *colon = strchr(text, ':');
 	const char *name = colon ? rb_arena_strndup(arena, text, (size_t)(colon - text)) : text;
-	rb_autofree char *passwd = NULL;
-	char *rest;
 	int r = rb_parse_u32(name, &user->uid);
 
 	if (r == -ERANGE || (r == 0 && user->uid == UINT32_MAX))
 		return rb_fail(err, RB_ERR_USAGE, "user %.32s is out of range", name);
-	if (r < 0) {
-		r = rb_small_file(root_fd, "/etc/passwd", &passwd);
-		if (r == 0)
-			r = find_entry(passwd, name, &user->uid, &rest);
-		if (r < 0)
-			return rb_fail(err, RB_ERR_USAGE, "unable to find user %.64s in the container", name);
-		user->gid = 0;
-		user->n_gids = 0;
-		(void)rb_parse_u32(strsep(&rest, ":"), &user->gid); /* a broken entry leaves group 0 */
-		if (!colon)
-			add_groups(root_fd, name, arena, user);
-	}
+	if (r < 0 && look_up_name(root_fd, name, !colon, arena, user) < 0)
+		return rb_fail(err, RB_ERR_USAGE, "unable to find user %.64s in the container",
+			       name);
 	return colon ? group_id(root_fd, colon + 1, &user->gid, err) : 0;
 }

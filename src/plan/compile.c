@@ -7,9 +7,9 @@
  */
 #include "compile_priv.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sched.h>
 #include <string.h>
 
 typedef int compile_fn(struct compile *c, struct rb_err *err);
@@ -49,7 +49,8 @@ static compile_fn *const emitters[] = {
 	emit_id_map,
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
-	/* first of all in the child, or meanwhile by the host side: whoever depends on it waits (emit_attached) */
+	/* first of all in the child, or meanwhile by the host side: then whoever depends on it
+	 * waits (emit_attached) */
 	emit_attach,
 	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
 	emit_oom_score,

@@ -66,7 +66,8 @@ int rb_cgroup_dirs(struct rb_arena *arena, const struct rb_host *host, const cha
 			return rb_fail_at(err, "linux.cgroupsPath",
 					  "cgroupsPath is the root of the hierarchy");
 	} else {
-		clean = rb_arena_printf(arena, "/runbox-%s", id); /* one level: made and removed faster */
+		clean = rb_arena_printf(arena, "/runbox-%s",
+					id); /* one level: made and removed faster */
 	}
 	dirs = rb_arena_alloc(arena, (host->n_hierarchies + 1) * sizeof(*dirs));
 	for (size_t i = 0; i < host->n_hierarchies; i++) {

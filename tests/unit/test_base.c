@@ -15,10 +15,21 @@
 
 static void test_numbers(void)
 {
-	static const struct { const char *text; int r; uint64_t value; } cases[] = {
-		{ "0", 0, 0 }, { "4294967295", 0, 4294967295u }, { "18446744073709551615", 0, UINT64_MAX },
-		{ "18446744073709551616", -ERANGE, 0 }, { "", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
-		{ "1 ", -EINVAL, 0 }, { "+1", -EINVAL, 0 }, { "-1", -EINVAL, 0 }, { "0x10", -EINVAL, 0 },
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t value;
+	} cases[] = {
+		{ "0", 0, 0 },
+		{ "4294967295", 0, 4294967295u },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ "-1", -EINVAL, 0 },
+		{ "0x10", -EINVAL, 0 },
 		{ "1e3", -EINVAL, 0 },
 	};
 	int64_t i = 0;
@@ -39,16 +50,23 @@ static void test_numbers(void)
 
 static void test_escapes(void)
 {
-	static const struct { const char *text, *json, *plain; } cases[] = {
+	static const struct {
+		const char *text, *json, *plain;
+	} cases[] = {
 		{ "a/b", "\"a/b\"", "a/b" },
 		{ "\"\\", "\"\\\"\\\\\"", "\"\\\\" },
 		{ "\x1b[31m", "\"\\u001b[31m\"", "\\x1b[31m" },
-		{ "\xc2\x9b", "\"\xc2\x9b\"", "\\xc2\\x9b" },            /* C1 control: CSI */
-		{ "\xff" "a", "\"\xef\xbf\xbd" "a\"", "\\xffa" },
+		{ "\xc2\x9b", "\"\xc2\x9b\"", "\\xc2\\x9b" }, /* C1 control: CSI */
+		{ "\xff"
+		  "a",
+		  "\"\xef\xbf\xbd"
+		  "a\"",
+		  "\\xffa" },
 		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"", "\\xc0\\xaf" }, /* overlong '/' */
-		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", "\\xed\\xa0\\x80" }, /* surrogate */
+		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"",
+		  "\\xed\\xa0\\x80" }, /* surrogate */
 		{ "\xe2\x82\xac", "\"\xe2\x82\xac\"", "\xe2\x82\xac" },
-		{ "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"", "\\xe2\\x82" },    /* cut short */
+		{ "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"", "\\xe2\\x82" }, /* cut short */
 		{ "a\nb", "\"a\\nb\"", "a\\x0ab" },
 	};
 
@@ -67,28 +85,35 @@ static void test_errors(void)
 	struct rb_err err = { 0 };
 	char text[1024], big[600];
 
-	ok(rb_fail_sys(&err, EPERM, "mount %s on %s", "proc", "/proc") == -EPERM, "a failed call gives -errno");
-	ok(rb_fail(&err, RB_ERR_USAGE, "second") == -EINVAL && err.kind == RB_ERR_SYS, "the first failure wins");
+	ok(rb_fail_sys(&err, EPERM, "mount %s on %s", "proc", "/proc") == -EPERM,
+	   "a failed call gives -errno");
+	ok(rb_fail(&err, RB_ERR_USAGE, "second") == -EINVAL && err.kind == RB_ERR_SYS,
+	   "the first failure wins");
 	ok(rb_fail_add(&err, "create %s", "web") == -EPERM, "context keeps the errno");
 	rb_err_at(&err, "mounts[0]");
 	(void)snprintf(err.step, sizeof(err.step), "07 mount");
 	rb_err_format(&err, text, sizeof(text));
-	is_str(text, "create web: mount proc on /proc: Operation not permitted"
-		     " (step 07 mount, config.json mounts[0], EPERM)", "the whole line");
+	is_str(text,
+	       "create web: mount proc on /proc: Operation not permitted"
+	       " (step 07 mount, config.json mounts[0], EPERM)",
+	       "the whole line");
 
-	err = (struct rb_err){ 0 };
+	err = (struct rb_err) { 0 };
 	(void)rb_fail_sys(&err, ENOENT, "open x");
 	rb_err_format(&err, text, sizeof(text));
-	is_str(text, "open x: not found (ENOENT)", "ENOENT without the words that mean a missing program");
+	is_str(text, "open x: not found (ENOENT)",
+	       "ENOENT without the words that mean a missing program");
 
-	err = (struct rb_err){ 0 };
+	err = (struct rb_err) { 0 };
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
 	(void)rb_fail(&err, RB_ERR_CONFIG, "%s", big);
-	ok(strlen(err.msg) == sizeof(err.msg) - 1 && rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
+	ok(strlen(err.msg) == sizeof(err.msg) - 1 &&
+		   rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
 	   "long text ends in an ellipsis");
 	(void)rb_fail_add(&err, "outer");
-	ok(rb_startswith(err.msg, "outer: xxx") && rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
+	ok(rb_startswith(err.msg, "outer: xxx") &&
+		   rb_streq(err.msg + strlen(err.msg) - 3, "\xe2\x80\xa6"),
 	   "and still does with context");
 	rb_err_format(&err, text, 20);
 	ok(strlen(text) == 19, "a small buffer is terminated");
@@ -121,7 +146,7 @@ static void test_process(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(0);
-	(void)waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	(void)waitid(P_PID, (id_t)pid, &(siginfo_t) { 0 }, WEXITED | WNOWAIT);
 	ok(rb_proc_stat(pid, &state, &other) == 0 && state == 'Z' && !rb_proc_alive(pid, other),
 	   "a zombie is not alive");
 	(void)waitpid(pid, NULL, 0);
@@ -139,15 +164,18 @@ static void test_files(void)
 	if (!mkdtemp(dir))
 		return;
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	ok(rb_replace_file(fd, "f", "one", 3, 0600) == 0 && rb_replace_file(fd, "f", "two!", 4, 0600) == 0,
+	ok(rb_replace_file(fd, "f", "one", 3, 0600) == 0 &&
+		   rb_replace_file(fd, "f", "two!", 4, 0600) == 0,
 	   "a file is replaced");
-	ok(rb_read_file(fd, "f", 4, &text, &len) == 0 && len == 4 && rb_streq(text, "two!"), "and read back");
+	ok(rb_read_file(fd, "f", 4, &text, &len) == 0 && len == 4 && rb_streq(text, "two!"),
+	   "and read back");
 	ok(fstatat(fd, "f", &st, 0) == 0 && (st.st_mode & 0777) == 0600, "with the mode asked for");
 	rb_freep(&text);
 	text = NULL;
 	ok(rb_read_file(fd, "f", 3, &text, &len) == -EFBIG, "more than the limit is refused");
-	ok(symlinkat("/nowhere/else", fd, "link") == 0 && rb_replace_file(fd, "link", "x", 1, 0600) == 0 &&
-	   fstatat(fd, "link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode),
+	ok(symlinkat("/nowhere/else", fd, "link") == 0 &&
+		   rb_replace_file(fd, "link", "x", 1, 0600) == 0 &&
+		   fstatat(fd, "link", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode),
 	   "a link in the way is replaced, not followed");
 	(void)unlinkat(fd, "f", 0);
 	(void)unlinkat(fd, "link", 0);
@@ -167,11 +195,13 @@ static void test_long_socket(void)
 	path[n + 150] = '\0';
 	(void)mkdir(path, 0700);
 	(void)snprintf(path + n + 150, sizeof(path) - n - 150, "/sock");
-	ok(rb_unix_listen(AT_FDCWD, path, SOCK_SEQPACKET, &listener) == 0, "listen at a path over 107 bytes");
+	ok(rb_unix_listen(AT_FDCWD, path, SOCK_SEQPACKET, &listener) == 0,
+	   "listen at a path over 107 bytes");
 	ok(rb_unix_connect(AT_FDCWD, path, SOCK_SEQPACKET, &conn) == 0, "and connect to it");
 	rb_closep(&conn);
 	rb_closep(&listener);
-	ok(rb_unix_connect(AT_FDCWD, path, SOCK_SEQPACKET, &conn) == -ECONNREFUSED, "refused when nobody listens");
+	ok(rb_unix_connect(AT_FDCWD, path, SOCK_SEQPACKET, &conn) == -ECONNREFUSED,
+	   "refused when nobody listens");
 	(void)unlink(path);
 	path[n + 150] = '\0';
 	(void)rmdir(path);
