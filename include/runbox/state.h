@@ -195,6 +195,16 @@ int rb_container_destroy(struct rb_container *c, struct rb_err *err);
 /** rb_container_pids() - pids of its processes; malloc'd */
 int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, struct rb_err *err);
 
+/* --- pause.c --- */
+
+/** rb_container_pause(), rb_container_resume() - Locked. A pause that fails leaves it running. */
+int rb_container_pause(struct rb_container *c, struct rb_err *err);
+int rb_container_resume(struct rb_container *c, struct rb_err *err);
+/** rb_container_cgroups() - its recorded cgroups in the hierarchies of @host; in the arena of the state
+ */
+int rb_container_cgroups(struct rb_container *c, const struct rb_host *host,
+			 struct rb_cgroup_dir **ret, size_t *ret_n, struct rb_err *err);
+
 /* --- recorder.c: how a create is recorded --- */
 
 /** The context of the recorder that exec/ is given. */

@@ -138,38 +138,13 @@ static void thaw(const struct rb_container *c)
 	}
 }
 
-static int signal_cgroup(const struct rb_container *c, int signum, struct rb_err *err)
-{
-	rb_autofree pid_t *pids = NULL;
-	size_t n;
-	int r = rb_container_pids(c, &pids, &n, err);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n; i++) {
-		rb_autofd pidfd = (int)syscall(SYS_pidfd_open, pids[i], 0);
-
-		/* the list is older than the descriptor: a process that ended in between is no
-		 * failure */
-		if (pidfd < 0)
-			continue;
-		r = rb_pidfd_signal(pidfd, signum);
-		if (r < 0 && r != -ESRCH)
-			return rb_fail_sys(err, -r, "signal process %d of container %s", pids[i],
-					   c->store.id);
-	}
-	return 0;
-}
-
 /* SIGKILL to all that is in the cgroups. Only of a create that came to its end: before, a cgroup
  * named in the journal may turn out to be somebody else's. */
 static int kill_cgroups(const struct rb_container *c, struct rb_err *err)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < c->state.cgroups.n; i++)
-		r = rb_cgroup_kill(c->state.cgroups.v[i], SIGKILL, KILL_TIMEOUT_MS, err);
-	return r;
+	/* all at once: what is killed through one hierarchy may be frozen through another */
+	return rb_cgroup_kill_all((const char *const *)c->state.cgroups.v, c->state.cgroups.n,
+				  SIGKILL, KILL_TIMEOUT_MS, err);
 }
 
 static int signal_init(const struct rb_container *c, int signum, struct rb_err *err)
@@ -195,7 +170,8 @@ int rb_container_signal(struct rb_container *c, int signum, bool all, struct rb_
 	if (all && signum == SIGKILL)
 		r = kill_cgroups(c, err);
 	else if (all && c->state.cgroups.n)
-		r = signal_cgroup(c, signum, err);
+		r = rb_cgroup_kill_all((const char *const *)c->state.cgroups.v,
+				       c->state.cgroups.n, signum, KILL_TIMEOUT_MS, err);
 	else
 		r = 0;
 	if (r < 0)

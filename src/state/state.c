@@ -253,6 +253,7 @@ int rb_state_status(const struct rb_store *store, const struct rb_state *state, 
 	r = is_waiting(store, err);
 	if (r < 0)
 		return r;
-	*ret = r ? RB_CREATED : is_frozen(state) ? RB_PAUSED : RB_RUNNING;
+	/* frozen before it was started: resume has to be legal, or nothing would ever let it go on */
+	*ret = is_frozen(state) ? RB_PAUSED : r ? RB_CREATED : RB_RUNNING;
 	return 0;
 }

@@ -1,37 +1,11 @@
 #!/usr/bin/env bats
 # layouts.bats - the three cgroup layouts, each as a private mount namespace shows it on this host
-#
-# v1: the unified mount is taken away. v2: only a cgroup2 mount is left, with the controllers that no v1
-# hierarchy holds. Cgroups that were there before are not touched.
 load ../lib/helpers
+load ../lib/layouts
 
 setup() {
 	rb_setup
 	requires root unshare
-}
-
-# under LAYOUT COMMAND...
-under() {
-	local layout=$1 set_up
-	shift
-	case $layout in
-	v1) set_up='umount /sys/fs/cgroup/unified' ;;
-	v2) set_up='umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup' ;;
-	as-is) set_up=true ;;
-	esac
-	unshare -m --propagation private sh -c "$set_up"' && exec "$@"' sh "$@"
-}
-
-needs_layout() {
-	case $1 in
-	v1)
-		requires cgroup1
-		mountpoint -q /sys/fs/cgroup/unified || skip "needs a hybrid host to make a v1 view of"
-		;;
-	v2)
-		requires cgroup2
-		;;
-	esac
 }
 
 # life LAYOUT: the whole life of a container, with a process tree and no pid namespace to hold it
