@@ -14,6 +14,14 @@
 
 struct rb_err;
 
+/** The options of update, as written; NULL: not given. */
+struct rb_cli_update {
+	const char *resources, *blkio_weight, *cpu_burst, *cpu_idle, *cpu_period, *cpu_quota;
+	const char *cpu_rt_period, *cpu_rt_runtime, *cpu_share, *cpuset_cpus, *cpuset_mems;
+	const char *kernel_memory, *kernel_memory_tcp, *memory, *memory_reservation, *memory_swap;
+	const char *pids_limit, *l3_cache_schema, *mem_bw_schema;
+};
+
 /** All that options of any verb can set; zero is the default of each. */
 struct rb_cli {
 	struct rb_arena arena;
@@ -33,6 +41,7 @@ struct rb_cli {
 	/* others */
 	bool all, force, quiet, want_rootless;
 	const char *format, *file, *assume;
+	struct rb_cli_update update;
 	/* what is left */
 	char **args;
 	int n_args;

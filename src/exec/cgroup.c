@@ -367,6 +367,34 @@ static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir,
 	return r;
 }
 
+static unsigned available(const struct rb_cgroup_dir *dir)
+{
+	rb_autofree char *text = NULL;
+	struct rb_err ignored = { 0 };
+	int leaf = rb_cgroup_leaf(dir, &ignored);
+	unsigned bits = 0;
+
+	if (leaf < 0 || rb_read_file(leaf, "cgroup.controllers", 4096, &text, NULL) < 0)
+		return 0;
+	for (char *rest = text, *word; (word = strsep(&rest, " \n"));)
+		for (unsigned c = 0; c < RB_CG_COUNT; c++)
+			if (rb_streq(word, v2_name(c)))
+				bits |= RB_CG_BIT(c);
+	return bits;
+}
+
+int rb_cgroup_enable(const struct rb_cgroup_dir *dir, const struct rb_resources *res,
+		     struct rb_err *err)
+{
+	unsigned need = rb_cgroup_wanted(res) & dir->hierarchy->controllers;
+	rb_autofd mount_fd = -1;
+
+	if (!dir->hierarchy->v2 || (need & ~available(dir)) == 0)
+		return 0;
+	mount_fd = open_mount(dir, err);
+	return mount_fd < 0 ? mount_fd : enable_controllers(mount_fd, dir, res, err);
+}
+
 /* One try. Return: 0; -EAGAIN when a parent vanished meanwhile; or a reporting failure */
 static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struct rb_resources *res,
 		      struct rb_err *err)
@@ -472,7 +500,8 @@ int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, stru
 int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = attach_one(&dirs[i], dirs[i].hierarchy->v2 ? "cgroup.procs" : "tasks", "0", err);
+		int r = attach_one(&dirs[i], dirs[i].hierarchy->v2 ? "cgroup.procs" : "tasks", "0",
+				   err);
 
 		if (r < 0)
 			return r;

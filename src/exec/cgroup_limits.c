@@ -32,6 +32,7 @@ int rb_limit_try(const struct rb_cgroup_dir *dir, const char *at, const char *fi
 
 	if (leaf < 0)
 		return leaf == -ENOENT ? -EINVAL : leaf;
+	rb_limit_save(dir, leaf, file, value);
 	r = rb_write_file(leaf, file, value);
 	if (r == 0 || r == -ENOENT)
 		return r;
@@ -357,11 +358,13 @@ static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir
 			return rb_limit_no_file(AT "memory.limit", limit_file, err);
 		if (r < 0 && (r != -EINVAL || swap == 0)) {
 			*err = first;
-			return r == -EBUSY
-				       ? rb_err_hint(
-						 err,
-						 "more than this is in use and cannot be reclaimed")
-				       : r;
+			if (r == -EBUSY)
+				return rb_err_hint(
+					err, "more than this is in use and cannot be reclaimed");
+			if (r == -EINVAL)
+				return rb_err_hint(err, "higher than the limit of memory and swap "
+							"together: set memory.swap too");
+			return r;
 		}
 		if (r == 0)
 			limit = 0;

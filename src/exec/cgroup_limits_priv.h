@@ -38,6 +38,14 @@ int rb_limit_no_file(const char *at, const char *file, struct rb_err *err);
 int rb_limit_write(const struct rb_cgroup_dir *dir, const char *at, const char *file,
 		   const char *value, struct rb_err *err);
 
+/* --- cgroup_update.c --- */
+
+/** rb_limit_save() - during an update: keep what @file says before @value is written to it */
+void rb_limit_save(const struct rb_cgroup_dir *dir, int leaf, const char *file, const char *value);
+/** rb_limit_restore_text() - what to write to @file, which says @old, after @value was. Pure. */
+void rb_limit_restore_text(const char *file, const char *value, const char *old,
+			   struct rb_buf *out);
+
 /* --- cgroup_limits_io.c: fields that are lists --- */
 
 /** rb_limits_io() - blockIO, hugepageLimits, network.priorities, rdma */

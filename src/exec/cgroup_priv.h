@@ -28,6 +28,11 @@ const struct rb_cgroup_dir *rb_cgroup_find(const struct rb_cgroup_dir *dirs, siz
 /** rb_cgroup_wanted() - controllers that these resources need, as RB_CG_BIT. Pure. */
 unsigned rb_cgroup_wanted(const struct rb_resources *res);
 
+/** rb_cgroup_enable() - switch on the controllers that these resources need and a directory of v2 has
+ *  not got yet */
+int rb_cgroup_enable(const struct rb_cgroup_dir *dir, const struct rb_resources *res,
+		     struct rb_err *err);
+
 /** rb_cgroup_path() - the absolute path of a directory, appended to @out */
 void rb_cgroup_path(const struct rb_cgroup_dir *dir, struct rb_buf *out);
 
@@ -125,6 +130,29 @@ int rb_dev_rules_flatten(struct rb_arena *arena, const struct rb_dev_rules *rule
 
 /** rb_dev_text() - "c 1:3 rwm", as devices.allow takes it. Return: buf */
 char *rb_dev_text(const struct rb_dev_exception *e, char buf[64]);
+
+/* --- devrules_update.c --- */
+
+/** A write to devices.allow or devices.deny of v1. */
+struct rb_dev_change {
+	bool allow;
+	struct rb_dev_exception row;
+};
+
+/** rb_dev_list_parse() - devices.list of v1, when it is a list of what is allowed. Pure.
+ *  Return: 0, or -EINVAL ("a *:* rwm", all is allowed) */
+int rb_dev_list_parse(struct rb_arena *arena, const char *text, struct rb_dev_exception **ret,
+		      size_t *ret_n);
+
+/** rb_dev_changes() - what leads from one list to the other: first all allows, then all denies. Pure. */
+struct rb_dev_change *rb_dev_changes(struct rb_arena *arena, const struct rb_dev_exception *old,
+				     size_t n_old, const struct rb_dev_exception *new, size_t n_new,
+				     size_t *ret_n);
+
+/** rb_cgroup_device_update() - rb_cgroup_device_rules() for a container that runs: at no moment is
+ *  less allowed than what both old and new rules allow, and after a failure the old ones hold */
+int rb_cgroup_device_update(const struct rb_cgroup_dir *dirs, size_t n,
+			    const struct rb_resources *res, struct rb_err *err);
 
 /* --- devbpf.c, devbpf_load.c: the same for v2 --- */
 
