@@ -163,6 +163,9 @@ void rb_child_enter(struct rb_run *run);
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 
+/** rb_entry_is_verb() - does the program protect itself before main() when this is one of its words? */
+bool rb_entry_is_verb(const char *word);
+
 /** rb_fault_arm() - from now on RUNBOX_FAULT=kill-* kills this process from both sides; before
  * clone */
 void rb_fault_arm(void);

@@ -3,7 +3,8 @@
  * A container whose program is "/proc/self/exe", or a script with that as its interpreter, runs the runtime's
  * binary inside the container, where /proc/PID/exe leads back to the file on the host (CVE-2019-5736). So the
  * process runs from a read-only detached mount of its executable: no path leads to it, and what opens it
- * through /proc gets a read-only mount. Where that is not allowed, from a sealed copy in memory.
+ * through /proc gets a read-only mount. Where that is not allowed, from a sealed copy in memory. On machines
+ * for which entry.c is written it has done this already; what is left here is to see that.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,15 +22,18 @@
 
 static const char self[] = "/proc/self/exe";
 
-/* Is it protected already: on a read-only mount, or a sealed file? */
-static bool is_protected(int fd)
+/* Is it protected already: on a read-only mount? That is how entry.c, or this file, has started it. */
+static bool is_on_readonly_mount(void)
 {
 	struct statvfs fs;
-	int seals;
 
-	if (fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_RDONLY)
-		return true;
-	seals = fcntl(fd, F_GET_SEALS);
+	return statvfs(self, &fs) == 0 && fs.f_flag & ST_RDONLY;
+}
+
+static bool is_sealed(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+
 	return seals >= 0 && seals & F_SEAL_WRITE;
 }
 
@@ -72,16 +76,18 @@ static int sealed_copy(int exe, int *ret_fd)
 
 int rb_self_protect(char **argv, struct rb_err *err)
 {
-	rb_autofd exe = open(self, O_RDONLY | O_CLOEXEC), fd = -1;
+	rb_autofd exe = -1, fd = -1;
 
+	(void)prctl(PR_SET_NAME, "runbox"); /* execveat(2) leaves a number there */
+	if (is_on_readonly_mount())
+		return 0;
+	exe = open(self, O_RDONLY | O_CLOEXEC);
 	if (exe < 0) {
 		(void)rb_fail_sys(err, errno, "open %s", self);
 		return rb_err_hint(err, "runbox needs /proc mounted");
 	}
-	if (is_protected(exe) || is_out_of_reach(exe)) {
-		(void)prctl(PR_SET_NAME, "runbox"); /* execveat(2) leaves a number there */
+	if (is_sealed(exe) || is_out_of_reach(exe))
 		return 0;
-	}
 	if (readonly_mount(&fd) < 0 && sealed_copy(exe, &fd) < 0)
 		return rb_fail_sys(err, errno, "protect the runtime's executable");
 	(void)execveat(fd, "", argv, environ, AT_EMPTY_PATH);
