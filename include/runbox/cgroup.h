@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "runbox/plan.h"
 
+struct rb_buf;
 struct rb_err;
 
 /** rb_cgroup_create() - make the directories, parents too (cpuset parents filled, subtree_control
@@ -65,6 +67,21 @@ int rb_cgroup_freeze(const char *const *abs_paths, size_t n, unsigned timeout_ms
 		     struct rb_err *err);
 /** rb_cgroup_thaw() - the way back; not frozen is success. */
 int rb_cgroup_thaw(const char *const *abs_paths, size_t n, unsigned timeout_ms, struct rb_err *err);
+/** rb_cgroup_stats() - what a container uses, as members of a JSON object: "cpu", "cpuset", "memory",
+ *  "pids", "blkio", "hugetlb", as runc's events prints them. @out ends in "{" or a member. */
+void rb_cgroup_stats(const struct rb_cgroup_dir *dirs, size_t n, struct rb_buf *out);
+
+/** What tells when a container runs out of memory. */
+struct rb_oom {
+	int fd; /* readable when there may be news; -1: nobody counts its memory */
+	int file;
+	bool v2;
+	uint64_t seen;
+};
+int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err);
+/** rb_oom_read() - Return: how often it did since the last call; the kernel may join two into one */
+unsigned rb_oom_read(struct rb_oom *w);
+void rb_oom_close(struct rb_oom *w);
 /** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody
  * needs. "Already gone" is success. */
 int rb_cgroup_remove(const char *abs_path, const char *mount, struct rb_err *err);

@@ -40,7 +40,8 @@ struct rb_cli {
 	struct rb_strv env, caps, additional_gids, cgroups;
 	/* others */
 	bool all, force, quiet, want_rootless;
-	const char *format, *file, *assume;
+	bool stats;
+	const char *format, *file, *assume, *interval;
 	struct rb_cli_update update;
 	/* what is left */
 	char **args;
