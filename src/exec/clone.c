@@ -139,7 +139,21 @@ struct entry {
 		  struct rb_err *err);
 	int *fds;
 	size_t n_fds;
+	bool cgroup_ns_last; /* the child itself enters that of run->target */
 };
+
+/* cgroups(7) "nsdelegate": a process inside a cgroup namespace cannot make one anywhere but inside it,
+ * so the child is born in its cgroup first. */
+static void enter_cgroup_ns(struct rb_run *run)
+{
+	struct rb_err err = { 0 };
+
+	if (setns(run->target, CLONE_NEWCGROUP) == 0)
+		return;
+	(void)rb_fail_sys(&err, errno, "enter the container's cgroup namespace");
+	rb_sync_fail(run->sync, &err);
+	_exit(1);
+}
 
 static void __attribute__((noreturn))
 go_between(struct rb_run *run, const struct rb_step *step, const struct entry *e, int sock)
@@ -154,6 +168,8 @@ go_between(struct rb_run *run, const struct rb_step *step, const struct entry *e
 			for (size_t i = 0; i < e->n_fds; i++)
 				rb_closep(&e->fds[i]);
 			(void)close(sock);
+			if (e->cgroup_ns_last)
+				enter_cgroup_ns(run);
 			rb_child_main(run);
 		}
 		if (v.pid < 0)
@@ -293,6 +309,11 @@ int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	return r < 0 ? r : rb_record_process(run, err);
 }
 
+static unsigned long late_flags(const struct rb_step *step)
+{
+	return step->u.enter.into ? step->u.enter.flags & CLONE_NEWCGROUP : 0;
+}
+
 /* setns(2) by pidfd: all namespaces at once, of the very process that was checked (Linux 5.8). */
 static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds,
 			struct rb_err *err)
@@ -301,7 +322,7 @@ static int enter_target(const struct rb_run *run, const struct rb_step *step, in
 	/* while the host's mounts are still there; the child is born where its parent is */
 	if (rb_cgroup_enter(step->u.enter.dirs, step->u.enter.n_dirs, err) < 0)
 		return -EPERM;
-	if (setns(run->target, (int)step->u.enter.flags) < 0)
+	if (setns(run->target, (int)(step->u.enter.flags & ~late_flags(step))) < 0)
 		return rb_fail_sys(err, errno, "enter the container's namespaces");
 	return 0;
 }
@@ -316,6 +337,7 @@ int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	if (r < 0)
 		return r;
 	e.cgroup_fd = cgroup_fd;
+	e.cgroup_ns_last = late_flags(step) != 0;
 	r = clone_between(run, step, &e, &v, err);
 	keep_host_end(run);
 	return r < 0 ? r : finish_clone(run, step->u.enter.into, &v, err);
