@@ -17,6 +17,7 @@
 
 #include "runbox/err.h"
 #include "runbox/fd.h"
+#include "runbox/log.h"
 #include "runbox/state.h"
 
 /* A journal grows with the steps of one plan; more than this was not written by us. */
@@ -189,6 +190,19 @@ static int take_lock(struct rb_store *store, struct rb_err *err)
 	return 0;
 }
 
+static int fail_exists(const char *id, struct rb_err *err)
+{
+	(void)rb_fail(err, RB_ERR_STATE, "container with given ID already exists: %s", id);
+	return -EEXIST;
+}
+
+/* The directory that was made may have been deleted since, and what stands under its name may be
+ * another create's: whoever had the lock first has left a journal in it. */
+static bool is_taken(const struct rb_store *store)
+{
+	return faccessat(store->dir_fd, "journal", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int rb_store_create(struct rb_store *store, const char *root, const char *id, struct rb_err *err)
 {
 	int r = rb_id_check(id, err);
@@ -200,12 +214,13 @@ int rb_store_create(struct rb_store *store, const char *root, const char *id, st
 	if (mkdirat(store->root_fd, id, 0700) < 0) {
 		if (errno != EEXIST)
 			return rb_fail_sys(err, errno, "make state directory %s/%s", root, id);
-		(void)rb_fail(err, RB_ERR_STATE, "container with given ID already exists: %s", id);
-		return -EEXIST;
+		return fail_exists(id, err);
 	}
 	r = open_dir(store, id, err);
 	if (r == 0)
 		r = take_lock(store, err);
+	if (r == 0 && is_taken(store))
+		return fail_exists(id, err);
 	if (r == -ENOENT && err->kind == RB_ERR_NONE)
 		(void)rb_fail(err, RB_ERR_STATE,
 			      "container %s was deleted while it was being created", id);
@@ -259,12 +274,18 @@ int rb_store_note(const struct rb_store *store, const char *line, struct rb_err 
 			      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
 			      0600);
 	rb_autobuf whole = { 0 };
+	struct stat st;
 	int r;
 
 	if (fd < 0)
 		return rb_fail_sys(err, errno, "open the journal of container %s", store->id);
 	rb_buf_printf(&whole, "%s\n", line);
+	if (fstat(fd, &st) < 0)
+		return rb_fail_sys(err, errno, "look at the journal of container %s", store->id);
 	r = rb_write_all(fd, whole.data, whole.len);
+	/* half a line (a full disk) would be the beginning of the next one */
+	if (r < 0 && ftruncate(fd, st.st_size) < 0)
+		rb_log_warn("the journal of container %s ends in half a line", store->id);
 	return r < 0 ? rb_fail_sys(err, -r, "write the journal of container %s", store->id) : 0;
 }
 

@@ -1,8 +1,12 @@
 /* test_state.c - ids, journal lines, state.json, the directory of a container, legality of verbs */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runbox/err.h"
@@ -214,6 +218,50 @@ static void test_verbs(void)
 	}
 }
 
+/* What happens between the mkdirat(2) of a create and its lock; in place of the C library's. */
+static void (*meanwhile)(void);
+static const char *race_root;
+static struct rb_store other = RB_STORE_NONE;
+
+int mkdirat(int dir_fd, const char *path, mode_t mode)
+{
+	void (*now)(void) = meanwhile;
+	int r = (int)syscall(SYS_mkdirat, dir_fd, path, mode);
+
+	meanwhile = NULL;
+	if (now)
+		now();
+	return r;
+}
+
+/* A delete removes what was just made, and another create comes to its end. */
+static void another_create(void)
+{
+	char path[PATH_MAX];
+	struct rb_err err = { 0 };
+
+	(void)snprintf(path, sizeof(path), "%s/race", race_root);
+	ok(rmdir(path) == 0, "deleted meanwhile");
+	ok(rb_store_create(&other, race_root, "race", &err) == 0, "another create has the name");
+	ok(rb_store_note(&other, "create", &err) == 0, "and begins its journal");
+	rb_store_unlock(&other);
+}
+
+static void test_create_race(const char *root)
+{
+	rb_autostore store = RB_STORE_NONE;
+	struct rb_err err = { 0 };
+
+	race_root = root;
+	meanwhile = another_create;
+	is_num(rb_store_create(&store, root, "race", &err), -EEXIST,
+	       "the directory of another create is not taken over");
+	ok(strstr(err.msg, "already exists: race") != NULL, "and that is said: %s", err.msg);
+	err = (struct rb_err) { 0 };
+	ok(rb_store_remove(&other, &err) == 0, "removed");
+	rb_store_close(&other);
+}
+
 int main(void)
 {
 	char root[] = "/tmp/runbox-test-state-XXXXXX";
@@ -228,6 +276,7 @@ int main(void)
 	test_store(root);
 	test_hostile_root(root);
 	test_torn_journal(root);
+	test_create_race(root);
 	ok(rmdir(root) == 0, "nothing is left in it");
 	return tap_done();
 }
