@@ -87,6 +87,13 @@ static bool has_limits(const struct rb_resources *res)
 	return res->unified.n > 0;
 }
 
+/* From inside another cgroup namespace, which may be a delegation boundary, nobody can be put into a
+ * cgroup outside of it (cgroups(7), "nsdelegate"): the host side does it. */
+static bool joins_cgroup_ns(const struct compile *c)
+{
+	return compile_has(c, CLONE_NEWCGROUP) && !compile_is_new(c, CLONE_NEWCGROUP);
+}
+
 /** check_cgroup() - does the container get cgroups, and where? */
 int check_cgroup(struct compile *c, struct rb_err *err)
 {
@@ -111,7 +118,7 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	if (c->n_dirs)
 		c->plan->cgroup_path = c->dirs[0].path;
 	/* clone3(2) takes one descriptor, of a v2 cgroup; into the hierarchies of v1 it has to be moved */
-	for (size_t i = 0; i < c->n_dirs; i++)
+	for (size_t i = 0; i < c->n_dirs && !joins_cgroup_ns(c); i++)
 		if (c->dirs[i].hierarchy->v2)
 			c->into = &c->dirs[i];
 	return 0;
@@ -326,7 +333,9 @@ int emit_attach(struct compile *c, struct rb_err *err)
 	if (!n)
 		return 0;
 	step = compile_add(c, RB_STEP_ATTACH, path_at(c));
-	step->side = compile_has(c, CLONE_NEWUSER) || c->rootless ? RB_SIDE_HOST : RB_SIDE_CHILD;
+	step->side = compile_has(c, CLONE_NEWUSER) || joins_cgroup_ns(c) || c->rootless
+			     ? RB_SIDE_HOST
+			     : RB_SIDE_CHILD;
 	step->u.cgroup.dirs = dirs;
 	step->u.cgroup.n = n;
 	return 0;

@@ -48,3 +48,16 @@ life() {
 		"$RUNBOX" --root "$ROOT" --cgroup-manager disabled run --bundle "$T/web" "$(cid web)"
 	leaks
 }
+
+@test "layouts: in another container's cgroup namespace, and exec there" {
+	make_bundle a
+	args a /bin/probe pause=1
+	start_bundle a
+	make_bundle b ".linux.namespaces |= map(if .type == \"cgroup\" then .path = \"/proc/$(pid_of a)/ns/cgroup\" else . end)"
+	args b /bin/probe pause=1
+	start_bundle b
+	[ "$(readlink "/proc/$(pid_of b)/ns/cgroup")" = "$(readlink "/proc/$(pid_of a)/ns/cgroup")" ]
+	grep -q "/rbt-$SUFFIX/b\$" "/proc/$(pid_of b)/cgroup"
+	rb exec "$(cid b)" /bin/probe exit=0
+	rb exec "$(cid a)" /bin/probe exit=0
+}
