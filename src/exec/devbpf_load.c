@@ -95,10 +95,14 @@ bool rb_devbpf_attached(int cgroup_fd)
 
 int rb_devbpf_attach(int cgroup_fd, const struct bpf_insn *insns, size_t n, struct rb_err *err)
 {
-	rb_autofd prog = load(insns, n), old = -1;
+	rb_autofd prog = -1, old = -1;
 	union bpf_attr attr = { 0 };
 	int r;
 
+	/* the jump from the rules of one type of device to those of the other has 16 bits */
+	if (n > INT16_MAX)
+		return rb_fail(err, RB_ERR_CONFIG, "these are too many device rules");
+	prog = load(insns, n);
 	if (prog < 0)
 		return rb_fail_sys(err, -prog, "load the program of the device rules");
 	old = find_own(cgroup_fd);

@@ -46,6 +46,15 @@ static int run_program(const struct bpf_insn *v, size_t n, const struct bpf_cgro
 		case BPF_ALU64 | BPF_AND | BPF_K:
 			reg[i->dst_reg] &= k;
 			break;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+			reg[i->dst_reg] |= reg[i->src_reg];
+			break;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			reg[i->dst_reg] <<= k;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += (size_t)i->off;
+			break;
 		case BPF_ALU64 | BPF_RSH | BPF_K:
 			reg[i->dst_reg] >>= k;
 			break;
@@ -307,10 +316,44 @@ static void test_kernel(void)
 	ok(rmdir(full) == 0, "the cgroup is removed");
 }
 
+/* Far more than a config will have: no jump may lead astray. */
+static void test_many(void)
+{
+	enum { MANY = 40000 };
+	struct rb_device_rule *v = calloc(MANY, sizeof(*v));
+	struct rb_dev_rules rules = { .rules = v };
+	struct rb_err err = { 0 };
+	struct bpf_insn *insns;
+	unsigned wrong = 0;
+	size_t n;
+
+	for (size_t i = 0; i < MANY; i++)
+		v[i] = (struct rb_device_rule) { true, 'c', true, true, 7, (int64_t)i, 7 };
+	for (rules.n = 1; rules.n <= 2000; rules.n += 333) {
+		rb_autoarena arena = { 0 };
+
+		rb_devbpf_generate(&arena, &rules, &insns, &n);
+		for (size_t i = 0; i < 2010; i++)
+			wrong += ask_program(insns, n, 'c', 7, (int64_t)i, 7) != (i < rules.n);
+		wrong += ask_program(insns, n, 'b', 7, 0, 7) != 0;
+	}
+	is_num(wrong, 0, "up to 2000 rules: each device has its verdict");
+	{
+		rb_autoarena arena = { 0 };
+
+		rules.n = MANY;
+		rb_devbpf_generate(&arena, &rules, &insns, &n);
+		ok(rb_devbpf_attach(-1, insns, n, &err) < 0 && strstr(err.msg, "too many"),
+		   "40000 rules are refused");
+	}
+	free(v);
+}
+
 int main(void)
 {
 	test_cases();
 	test_random();
+	test_many();
 	test_text();
 	test_kernel();
 	return tap_done();
