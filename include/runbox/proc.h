@@ -19,11 +19,12 @@ int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time);
 /**
  * rb_proc_open() - pidfd of the process that is @pid and began at @start_time
  * The start time is read after the pidfd is open, so the descriptor is of that very process.
- * Return: 0; -ESRCH when it is gone (a zombie counts as there); or -errno
+ * Return: 0; -ESRCH when it is gone (a zombie counts as there); -EACCES when /proc hides it
+ * (hidepid); or -errno
  */
 int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
 
-/** rb_proc_alive() - is that process there and not a zombie? */
+/** rb_proc_alive() - is that process there and not a zombie? One that /proc hides counts as there. */
 bool rb_proc_alive(pid_t pid, uint64_t start_time);
 
 /** rb_pidfd_wait() - wait until the process of @pidfd has ended. @timeout_ms -1: for ever.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,9 @@ int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
 	if (fd < 0)
 		return -errno;
 	r = rb_proc_stat(pid, NULL, &now);
+	/* there, but not shown: /proc is mounted with hidepid (proc(5)), so nobody can tell which it is */
+	if (r == -ESRCH && syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0)
+		return -EACCES;
 	if (r < 0)
 		return r;
 	if (now != start_time)
@@ -69,8 +73,14 @@ bool rb_proc_alive(pid_t pid, uint64_t start_time)
 	uint64_t now = 0;
 	char state = 'X';
 
-	return pid > 0 && rb_proc_stat(pid, &state, &now) == 0 && now == start_time &&
-	       state != 'Z' && state != 'X';
+	int r;
+
+	if (pid <= 0)
+		return false;
+	r = rb_proc_stat(pid, &state, &now);
+	if (r == -ESRCH)
+		return kill(pid, 0) == 0; /* hidden from us: see rb_proc_open() */
+	return r == 0 && now == start_time && state != 'Z' && state != 'X';
 }
 
 static int64_t now_ms(void)

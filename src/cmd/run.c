@@ -60,21 +60,15 @@ static int run_foreground(struct rb_launch *l, bool keep, struct rb_err *err)
 	struct rb_notify notify = { .fd = -1 };
 	struct rb_foreground fg = {
 		.pid = l->run.pid,
-		.pidfd = -1,
+		.pidfd = l->run.pidfd,
 		.master = l->run.master,
 		.signals = -1,
 		.notify = &notify,
 		.keep_size = l->spec.process.has_console_size,
 	};
-	rb_autofd pidfd = -1;
 	int status = 0;
-	int r = rb_proc_open(l->run.pid, l->record.start_time, &pidfd);
+	int r = rb_foreground_begin(&fg, err);
 
-	if (r < 0)
-		(void)rb_fail_sys(err, -r, "open the container's process");
-	fg.pidfd = pidfd;
-	if (r == 0)
-		r = rb_foreground_begin(&fg, err);
 	if (r == 0)
 		r = start(l, &notify, err);
 	if (r == 0)

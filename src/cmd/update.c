@@ -171,9 +171,9 @@ static int inherit(const struct rb_container *c, struct rb_resources *res, struc
 
 static int update_container(struct rb_container *c, struct rb_resources *res, struct rb_err *err)
 {
-	struct rb_cgroup_dir *dirs;
+	struct rb_cgroup_dir *dirs = NULL;
 	struct rb_host host = { 0 };
-	size_t n;
+	size_t n = 0;
 	int r = rb_host_probe(&c->state.arena, &host, true, err);
 
 	if (r == 0)

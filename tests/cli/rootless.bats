@@ -44,6 +44,17 @@ user_bundle() {
 	leaks
 }
 
+# in a pid namespace: the options of a procfs are those of all its mounts
+@test "rootless: a /proc that hides processes hides nothing that is needed" {
+	user_bundle b
+	args b /bin/probe ids
+	echo "mount -t proc -o hidepid=invisible proc /proc && exec setpriv --reuid $U --regid $U --clear-groups \
+		env -i PATH='$PATH' XDG_RUNTIME_DIR='$T/home' '$RUNBOX' run --bundle '$T/b' '$(cid b)'" >"$T/go"
+	SEEN=$(timeout 20 unshare -fpm --propagation private sh "$T/go")
+	expect '[.uid, .gid, .pid]' '[0,0,1]'
+	leaks
+}
+
 @test "rootless: devices are binds of the host's" {
 	user_bundle b
 	args b /bin/probe dev try=/dev/null
