@@ -254,7 +254,7 @@ mount_row() {
 
 @test "mounts.options: data of the file system" {
 	mount_row '{"destination": "/mnt", "type": "tmpfs", "source": "t", "options": ["size=8k", "mode=0700", "uid=3"]}' \
-		'.super | split(",") | sort' '["mode=700","rw","size=8k","uid=3"]'
+		'.super | split(",") - ["inode64"] | sort' '["mode=700","rw","size=8k","uid=3"]'
 }
 
 @test "mounts.options: sync and dirsync of the superblock" {

@@ -18,6 +18,11 @@ PATH=$PATH:/usr/sbin:/sbin command -v qemu-system-x86_64 >/dev/null || skip "nee
 words=$("$here/build" "${BUILDDIR:?}/vm-image" 2>&1) || skip "the guest's image cannot be made: ${words##*$'\n'}"
 echo "# ${words//$'\n'/$'\n'# }"
 
-# shellcheck disable=SC2086 # the list is words
-exec "$here/run-tests" --seconds "${VM_SECONDS:-330}" \
-	tests/vm/check.bats tests/vm/rootless.bats $VM_TESTS
+files=(tests/vm/check.bats tests/vm/rootless.bats)
+for file in $VM_TESTS; do
+	case $file in
+	tests/undo/*) echo "# $file is left out: under emulation it takes longer than all others together" ;;
+	*) files+=("$file") ;;
+	esac
+done
+exec "$here/run-tests" --seconds "${VM_SECONDS:-350}" "${files[@]}"
