@@ -72,14 +72,48 @@ int rb_step_open_root(struct rb_run *run, const struct rb_step *step, struct rb_
 	return r;
 }
 
+/*
+ * In a chroot "/" is no mount point, and neither its propagation can be changed nor pivot_root(2)
+ * used. So a copy of what the chroot shows becomes the root of this mount namespace, whose own
+ * root is reached by entering the namespace once more (setns(2)) and is detached afterwards.
+ */
+static int leave_chroot(struct rb_run *run, unsigned long propagation, struct rb_err *err)
+{
+	const struct rb_mount_change change = { .early = MS_SLAVE | MS_REC };
+	rb_autofd tree = -1, slash = -1,
+		  ns = openat(run->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int r = rb_mount_clone(AT_FDCWD, "/", true, false, &tree);
+
+	if (r < 0)
+		return rb_fail_sys(err, -r, "copy the tree of the chroot");
+	if (ns < 0 || setns(ns, CLONE_NEWNS) < 0)
+		return rb_fail_sys(err, errno, "leave the chroot");
+	if (mount(NULL, "/", NULL, propagation, NULL) < 0)
+		return rb_fail_sys(err, errno, "set the propagation of /");
+	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (slash < 0)
+		return rb_fail_sys(err, errno, "open /");
+	r = rb_mount_attach(run, tree, slash, &change);
+	if (r < 0)
+		return rb_fail_sys(err, -r, "attach the tree of the chroot");
+	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return rb_fail_sys(err, errno, "make the tree of the chroot the root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return rb_fail_sys(err, errno, "detach the root behind the chroot");
+	return 0;
+}
+
 /** rb_step_propagation() - of every mount the child has inherited, so that nothing it mounts is
  * seen outside */
 int rb_step_propagation(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	(void)run;
-	if (mount(NULL, "/", NULL, (unsigned long)step->u.number.value, NULL) < 0)
-		return rb_fail_sys(err, errno, "set the propagation of /");
-	return 0;
+	unsigned long propagation = (unsigned long)step->u.number.value;
+
+	if (mount(NULL, "/", NULL, propagation, NULL) == 0)
+		return 0;
+	if (errno == EINVAL)
+		return leave_chroot(run, propagation, err);
+	return rb_fail_sys(err, errno, "set the propagation of /");
 }
 
 /* The host's null device, before anything of the image can stand in for it (THREATS
