@@ -110,3 +110,19 @@ load ../lib/helpers
 	[ "${lines[1]}" = "pid 1, uid 0, gid 0, host name hello, in /" ]
 	leaks
 }
+
+@test "run: inside a plain chroot, whose root is no mount point" {
+	requires root chroot ldd
+	local c=$T/chroot lib
+	make_bundle web
+	args web /bin/probe mounts stat=/..
+	mkdir -p "$c"/{proc,sys,dev,tmp,bundle} && mv "$T/web"/* "$c/bundle/"
+	install -D "$RUNBOX" "$c/bin/runbox"
+	for lib in $(ldd "$RUNBOX" 2>/dev/null | grep -o '/[^ ]*'); do install -D "$lib" "$c$lib"; done
+	# shared with its copy in the private namespace, as a host's root is: nothing may come back by it
+	SEEN=$(unshare -m --propagation private sh -c 'for d in proc sys dev; do mount --rbind /$d "$1/$d"; done; mount --make-rshared /
+		chroot "$1" /bin/runbox --root /tmp/state run --bundle /bundle "$2" && ! grep -q "$1/bundle" /proc/self/mountinfo' sh "$c" "$(cid web)")
+	expect '[.mounts[].dest] | index("/") != null' true
+	expect '[.mounts[].dest | select(startswith("/bundle") or startswith("/sys"))]' '[]'
+	leaks
+}
