@@ -9,9 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/** The first user namespace has a fixed inode number: PROC_USER_INIT_INO, include/linux/proc_ns.h */
+#define RB_INIT_USER_NS_INODE 0xEFFFFFFDu
+
 /**
  * rb_proc_stat() - state letter and start time of a process
- * @ret_state: 'R', 'S', 'Z' ..., may be NULL
+ * @ret_state: 'R', 'S', 'Z' ..., may be NULL; 'S' when only its first thread has ended
  * Return: 0, -ESRCH when there is no such process, or -errno
  */
 int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time);

@@ -67,15 +67,17 @@ struct rb_store {
 	const char *root; /* absolute path of the state root */
 	const char *id;
 	int root_fd, dir_fd, lock_fd; /* -1 when not open; lock_fd -1 when not locked */
+	int journal_fd;		      /* for notes; opened by the first */
 };
-#define RB_STORE_NONE                                      \
-	{                                                  \
-		.root_fd = -1, .dir_fd = -1, .lock_fd = -1 \
+#define RB_STORE_NONE                                                        \
+	{                                                                    \
+		.root_fd = -1, .dir_fd = -1, .lock_fd = -1, .journal_fd = -1 \
 	}
 
 /**
  * rb_store_root() - the absolute path of the state root
- * @option: of --root, or NULL: /run/runbox for root, else $XDG_RUNTIME_DIR/runbox
+ * @option: of --root, or NULL: /run/runbox for root of the host, else $XDG_RUNTIME_DIR/runbox; root of a
+ *          user namespace that has no XDG_RUNTIME_DIR is on a machine of its own: /run/runbox
  */
 int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root,
 		  struct rb_err *err);
@@ -102,18 +104,13 @@ bool rb_store_is_locked(const struct rb_store *store);
 
 /** rb_store_note() - append one line to the journal in one write; it is there before this returns
  */
-int rb_store_note(const struct rb_store *store, const char *line, struct rb_err *err);
+int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err);
 /** rb_store_journal() - its whole lines, in order; a torn last line is left out. None is no error.
  */
 int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret,
 		     struct rb_err *err);
 /** rb_store_has_line() - is there a line of that kind (its first field)? */
 bool rb_store_has_line(const struct rb_strv *journal, const char *kind);
-/** rb_journal_field() - add a field to a line: a tab, then the text with \, tab and newline escaped
- */
-void rb_journal_field(struct rb_buf *line, const char *text);
-/** rb_journal_split() - the fields of a line, unescaped, in the arena */
-void rb_journal_split(struct rb_arena *arena, const char *line, struct rb_strv *ret);
 
 /** rb_store_remove() - the directory and all that is in it; what tells a second try what to do goes
  * last */

@@ -23,15 +23,13 @@
 #include "runbox/err.h"
 #include "runbox/fd.h"
 #include "runbox/names.h"
+#include "runbox/proc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 /* mountinfo of a host with some ten thousand mounts */
 #define MOUNTINFO_MAX (16u << 20)
 /* hierarchies: at most one a controller, and some named ones */
 #define MAX_OWN 32
-/* PROC_USER_INIT_INO: the first user namespace has a fixed inode number
- * (include/linux/proc_ns.h) */
-#define INIT_USER_NS_INODE 0xEFFFFFFDu
 
 static bool has_word(const char *list, const char *separators, const char *word, size_t len)
 {
@@ -84,7 +82,7 @@ static void read_namespaces(struct rb_host *host)
 			continue;
 		host->namespaces |= t->flag;
 		if (user)
-			host->in_userns = st.st_ino != INIT_USER_NS_INODE;
+			host->in_userns = st.st_ino != RB_INIT_USER_NS_INODE;
 	}
 }
 

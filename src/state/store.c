@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,24 +19,36 @@
 #include "runbox/err.h"
 #include "runbox/fd.h"
 #include "runbox/log.h"
+#include "runbox/proc.h"
 #include "runbox/state.h"
 
 /* A journal grows with the steps of one plan; more than this was not written by us. */
 #define JOURNAL_MAX (4u << 20)
-/* Deeper than anything we make; the container can write to none of it. */
+/* Deeper than anything we make. A container that remounted the directory of its notify socket may
+ * have made more: what lies deeper is moved to the top, and then its turn comes. */
 #define TREE_DEPTH 8
+
+/* Root of a user namespace is no root of the host: podman of an ordinary user calls us as one. */
+static bool is_host_root(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 &&
+	       (stat("/proc/self/ns/user", &st) < 0 || st.st_ino == RB_INIT_USER_NS_INODE);
+}
 
 int rb_store_root(struct rb_arena *arena, const char *option, const char **ret_root,
 		  struct rb_err *err)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	bool has_xdg = xdg && *xdg == '/';
 	rb_autofree char *cwd = NULL;
 
 	if (option && !*option)
 		return rb_fail(err, RB_ERR_USAGE, "--root is empty");
-	if (!option && geteuid() == 0)
+	if (!option && (has_xdg ? is_host_root() : geteuid() == 0))
 		option = "/run/runbox";
-	if (!option && (!xdg || *xdg != '/'))
+	if (!option && !has_xdg)
 		return rb_fail(err, RB_ERR_USAGE,
 			       "XDG_RUNTIME_DIR is not set: say where to keep state with --root");
 	if (!option)
@@ -322,52 +335,19 @@ bool rb_store_has_line(const struct rb_strv *journal, const char *kind)
 	return false;
 }
 
-void rb_journal_field(struct rb_buf *line, const char *text)
-{
-	rb_buf_add(line, "\t");
-	for (; *text; text++) {
-		if (*text == '\t')
-			rb_buf_add(line, "\\t");
-		else if (*text == '\n')
-			rb_buf_add(line, "\\n");
-		else if (*text == '\\')
-			rb_buf_add(line, "\\\\");
-		else
-			rb_buf_addn(line, text, 1);
-	}
-}
-
-void rb_journal_split(struct rb_arena *arena, const char *line, struct rb_strv *ret)
-{
-	size_t n = 1;
-	char *out;
-
-	for (const char *p = line; *p; p++)
-		n += *p == '\t';
-	ret->v = rb_arena_alloc(arena, (n + 1) * sizeof(*ret->v));
-	ret->n = 0;
-	out = rb_arena_alloc(arena, strlen(line) + 1);
-	ret->v[ret->n++] = out;
-	for (const char *p = line; *p; p++) {
-		if (*p == '\t') {
-			*out++ = '\0';
-			ret->v[ret->n++] = out;
-		} else if (*p == '\\' && p[1]) {
-			p++;
-			*out++ = *p == 't' ? '\t' : *p == 'n' ? '\n' : *p;
-		} else {
-			*out++ = *p;
-		}
-	}
-}
-
 /* --- removal and listing --- */
 
-static int remove_entry(int dir_fd, const char *name, int depth);
+struct removal {
+	int top_fd;
+	unsigned lifted; /* directories that were moved to the top in this pass */
+};
+
+static int remove_entry(struct removal *w, int dir_fd, const char *name, int depth);
 
 /* Empty a directory; "." and "..", and at the top the two files that go last, are left. */
-static int remove_entries(int dir_fd, bool top, int depth)
+static int remove_entries(struct removal *w, int dir_fd, int depth)
 {
+	bool top = dir_fd == w->top_fd;
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
@@ -383,13 +363,30 @@ static int remove_entries(int dir_fd, bool top, int depth)
 			continue;
 		if (top && (rb_streq(e->d_name, "lock") || rb_streq(e->d_name, "journal")))
 			continue;
-		r = remove_entry(dir_fd, e->d_name, depth);
+		r = remove_entry(w, dir_fd, e->d_name, depth);
 	}
 	(void)closedir(dir); /* only read from */
 	return r;
 }
 
-static int remove_entry(int dir_fd, const char *name, int depth)
+/* Names of an earlier delete that died may still be there: those are passed over. */
+static int lift(struct removal *w, int dir_fd, const char *name)
+{
+	for (unsigned n = w->lifted; n < w->lifted + 4096; n++) {
+		char to[32];
+
+		(void)snprintf(to, sizeof(to), "deep-%u", n);
+		if (renameat(dir_fd, name, w->top_fd, to) == 0) {
+			w->lifted = n + 1;
+			return 0;
+		}
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			break;
+	}
+	return -errno;
+}
+
+static int remove_entry(struct removal *w, int dir_fd, const char *name, int depth)
 {
 	rb_autofd fd = -1;
 	int r;
@@ -399,11 +396,11 @@ static int remove_entry(int dir_fd, const char *name, int depth)
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
 	if (depth == 0)
-		return -ELOOP;
+		return lift(w, dir_fd, name);
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = remove_entries(fd, false, depth - 1);
+	r = remove_entries(w, fd, depth - 1);
 	if (r == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r;
@@ -412,10 +409,15 @@ static int remove_entry(int dir_fd, const char *name, int depth)
 int rb_store_remove(struct rb_store *store, struct rb_err *err)
 {
 	static const char *const last[] = { "journal", "lock" };
-	int r = remove_entries(store->dir_fd, true, TREE_DEPTH);
+	struct removal w = { .top_fd = store->dir_fd };
+	int r;
 
+	do {
+		w.lifted = 0;
+		r = remove_entries(&w, store->dir_fd, TREE_DEPTH);
+	} while (r == 0 && w.lifted);
 	for (size_t i = 0; r == 0 && i < sizeof(last) / sizeof(last[0]); i++)
-		r = remove_entry(store->dir_fd, last[i], 0);
+		r = remove_entry(&w, store->dir_fd, last[i], 1);
 	if (r == 0 && unlinkat(store->root_fd, store->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		r = -errno;
 	return r < 0 ? rb_fail_sys(err, -r, "remove state directory %s/%s", store->root, store->id)
