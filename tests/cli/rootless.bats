@@ -11,6 +11,9 @@ setup() {
 	chmod 755 "$T"
 	U=$((50000 + RANDOM % 1000))
 	mkdir -m 700 "$T/home"
+	# the build may lie where this user may not look, in root's home for one
+	cp "$RUNBOX" "$T/runbox"
+	RUNBOX=$T/runbox
 	chown "$U:$U" "$T/home"
 }
 
