@@ -63,6 +63,9 @@ int rb_fail_add(struct rb_err *err, const char *fmt, ...) __attribute__((format(
 /** rb_err_hint() - add a hint unless there is one already. Return: as rb_fail_add() */
 int rb_err_hint(struct rb_err *err, const char *hint);
 
+/** rb_err_terminate() - make each text of a failure that came from elsewhere end within its room */
+void rb_err_terminate(struct rb_err *err);
+
 /** rb_err_at() - set the JSON path unless one is set. */
 void rb_err_at(struct rb_err *err, const char *at);
 

@@ -63,4 +63,9 @@ int rb_parse_u32(const char *s, uint32_t *ret);
 bool rb_streq(const char *a, const char *b);
 bool rb_startswith(const char *s, const char *prefix);
 
+/** rb_field_add() - add a field to a line: a tab, then the text with \, tab and newline escaped */
+void rb_field_add(struct rb_buf *line, const char *text);
+/** rb_field_split() - the fields of a line, unescaped, in the arena; there is always one */
+void rb_field_split(struct rb_arena *arena, const char *line, struct rb_strv *ret);
+
 #endif

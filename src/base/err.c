@@ -119,6 +119,14 @@ int rb_err_hint(struct rb_err *err, const char *hint)
 	return err->errnum > 0 ? -err->errnum : -EINVAL;
 }
 
+void rb_err_terminate(struct rb_err *err)
+{
+	err->step[sizeof(err->step) - 1] = '\0';
+	err->at[sizeof(err->at) - 1] = '\0';
+	err->msg[sizeof(err->msg) - 1] = '\0';
+	err->hint[sizeof(err->hint) - 1] = '\0';
+}
+
 void rb_err_at(struct rb_err *err, const char *at)
 {
 	if (err && at && !err->at[0])

@@ -40,6 +40,9 @@ int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time)
 		if (!p)
 			return -EPROTO;
 		p++;
+		/* num_threads: a zombie whose other threads go on is none */
+		if (field == 19 && ret_state && *ret_state == 'Z' && strtoul(p, NULL, 10) > 1)
+			*ret_state = 'S';
 	}
 	*ret_start_time = strtoull(p, NULL, 10);
 	return 0;

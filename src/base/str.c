@@ -300,3 +300,44 @@ bool rb_startswith(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
+
+/* --- lines of fields --- */
+
+void rb_field_add(struct rb_buf *line, const char *text)
+{
+	rb_buf_add(line, "\t");
+	for (; *text; text++) {
+		if (*text == '\t')
+			rb_buf_add(line, "\\t");
+		else if (*text == '\n')
+			rb_buf_add(line, "\\n");
+		else if (*text == '\\')
+			rb_buf_add(line, "\\\\");
+		else
+			rb_buf_addn(line, text, 1);
+	}
+}
+
+void rb_field_split(struct rb_arena *arena, const char *line, struct rb_strv *ret)
+{
+	size_t n = 1;
+	char *out;
+
+	for (const char *p = line; *p; p++)
+		n += *p == '\t';
+	ret->v = rb_arena_alloc(arena, (n + 1) * sizeof(*ret->v));
+	ret->n = 0;
+	out = rb_arena_alloc(arena, strlen(line) + 1);
+	ret->v[ret->n++] = out;
+	for (const char *p = line; *p; p++) {
+		if (*p == '\t') {
+			*out++ = '\0';
+			ret->v[ret->n++] = out;
+		} else if (*p == '\\' && p[1]) {
+			p++;
+			*out++ = *p == 't' ? '\t' : *p == 'n' ? '\n' : *p;
+		} else {
+			*out++ = *p;
+		}
+	}
+}

@@ -61,8 +61,9 @@ static int open_below(int dir_fd, const char *path)
 	};
 	int fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
 
-	/* no openat2(2) before 5.6: cgroupfs holds no symlinks, and our paths no ".." */
-	if (fd < 0 && errno == ENOSYS)
+	/* no openat2(2) before 5.6, or a filter that answers EPERM: cgroupfs holds no symlinks, and our
+	 * paths no ".." */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

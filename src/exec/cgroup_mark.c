@@ -122,20 +122,20 @@ static void record_base(const struct rb_cgroup_dir *dir, struct rb_buf *line)
 		    faccessat(AT_FDCWD, path.data, F_OK, 0) == 0)
 			break;
 	}
-	rb_record_arg(line, path.data);
+	rb_field_add(line, path.data);
 }
 
 void rb_record_cgroup(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
 {
 	(void)run;
 	rb_record_begin(line, RB_STEP_CGROUP);
-	rb_record_arg(line, rb_cgroup_token());
+	rb_field_add(line, rb_cgroup_token());
 	for (size_t i = 0; i < step->u.cgroup.n; i++) {
 		rb_autobuf path = { 0 };
 
 		rb_cgroup_path(&step->u.cgroup.dirs[i], &path);
-		rb_record_arg(line, path.data);
-		rb_record_arg(line, step->u.cgroup.dirs[i].hierarchy->mount);
+		rb_field_add(line, path.data);
+		rb_field_add(line, step->u.cgroup.dirs[i].hierarchy->mount);
 		record_base(&step->u.cgroup.dirs[i], line);
 	}
 }

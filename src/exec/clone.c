@@ -116,7 +116,7 @@ static pid_t clone_process(unsigned long flags, int cgroup_fd, bool *ret_in_cgro
 	}
 	*ret_in_cgroup = cgroup_fd >= 0;
 	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid < 0 && (errno == ENOSYS || (errno == E2BIG && cgroup_fd >= 0))) {
+	if (pid < 0 && (errno == ENOSYS || errno == EPERM || (errno == E2BIG && cgroup_fd >= 0))) {
 		*ret_in_cgroup = false;
 		pid = syscall(SYS_clone, flags | (flags & CLONE_PARENT ? 0 : SIGCHLD), NULL, NULL,
 			      NULL, NULL);

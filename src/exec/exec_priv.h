@@ -89,10 +89,8 @@ void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_b
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
 void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *);
-/** rb_record_begin/arg() - "name", then a tab and an argument, with tab, newline and backslash
- * escaped */
+/** rb_record_begin() - the kind's name; rb_field_add() adds the arguments */
 void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind);
-void rb_record_arg(struct rb_buf *line, const char *arg);
 /** rb_record_process() - tell the recorder that the child exists. */
 int rb_record_process(struct rb_run *run, struct rb_err *err);
 /** rb_err_add_hint() - the hint of the step's kind for this errno, if it has one */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,6 +65,19 @@ static int state_file(const char *state_json, int *ret_fd)
 	return 0;
 }
 
+/* Preserved descriptors are the container's, not a hook's. Marked, not closed: the report is needed.
+ */
+static void mark_descriptors(void)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	(void)getrlimit(RLIMIT_NOFILE, &limit); /* no descriptor of ours is above it */
+	for (unsigned fd = 3; fd < limit.rlim_cur; fd++)
+		(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* most are not open */
+}
+
 static void become_hook(const struct rb_hook *hook, int state_fd, int (*before_exec)(void *arg),
 			void *arg, int report)
 {
@@ -80,9 +94,7 @@ static void become_hook(const struct rb_hook *hook, int state_fd, int (*before_e
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (dup2(state_fd, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		goto fail;
-	(void)close_range(
-		3, ~0u,
-		CLOSE_RANGE_CLOEXEC); /* preserved descriptors are the container's, not a hook's */
+	mark_descriptors();
 	if (before_exec && before_exec(arg) < 0)
 		goto fail;
 	execve(hook->path, hook->args.n ? hook->args.v : path_only,

@@ -23,7 +23,6 @@
 
 /* Where a program is looked for when the config has no PATH */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define PASSWD_MAX   (1u << 20)
 
 /**
  * rb_cwd_enter() - chdir(2) that follows no link which leads to a place instead of a path
@@ -144,12 +143,8 @@ static int find(struct rb_run *run, const struct rb_process *process, struct rb_
 static char *home_of(struct rb_run *run, uint32_t uid)
 {
 	rb_autofree char *text = NULL, *home = NULL;
-	rb_autofd fd = -1;
-	struct stat st;
 
-	if (rb_root_open(run->root_fd, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0 &&
-	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    rb_read_fd(fd, PASSWD_MAX, &text, NULL) == 0)
+	if (rb_small_file(run->root_fd, "/etc/passwd", &text) == 0)
 		home = rb_passwd_home(text, uid);
 	return home ? rb_take_ptr(home) : rb_xstrdup("/");
 }

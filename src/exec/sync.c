@@ -100,6 +100,7 @@ static int handle(const struct message *m, int *fd, int *master, struct rb_err *
 	case 'E':
 		if (err->kind == RB_ERR_NONE)
 			*err = m->u.err;
+		rb_err_terminate(err);
 		return err->errnum > 0 ? -err->errnum : -EINVAL;
 	case 'W':
 		rb_log_warn("%.*s", (int)sizeof(m->u.text) - 1, m->u.text);

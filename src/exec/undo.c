@@ -1,93 +1,22 @@
 /* undo.c - records of the journal, and the way back from them
  *
- * A record is "name\targ\targ"; tab, newline and backslash inside an argument are \t, \n and \\.
- * Whoever undoes knows nothing but the record: it may be another process, after the first was
- * killed.
+ * A record is a line of fields (rb_field_add()): the kind's name and its arguments. Whoever undoes
+ * knows nothing but the record: it may be another process, after the first was killed.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
-#include "runbox/proc.h"
 
-/* How long a killed process may take to go; it is killed already, so this is the kernel's time. */
-#define KILL_TIMEOUT_MS 10000
-#define MAX_ARGS	64
+/* A pid in digits */
+#define PID_TEXT 16
 
 void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind)
 {
 	rb_buf_add(line, rb_step_name(kind));
-}
-
-void rb_record_arg(struct rb_buf *line, const char *arg)
-{
-	rb_buf_add(line, "\t");
-	for (; *arg; arg++) {
-		const char *special = strchr("\t\n\\", *arg);
-
-		if (special)
-			rb_buf_addn(line,
-				    special == strchr("\t\n\\", '\t') ? "\\t"
-				    : *arg == '\n'		      ? "\\n"
-								      : "\\\\",
-				    2);
-		else
-			rb_buf_addn(line, arg, 1);
-	}
-}
-
-/* Split at tabs in place, and take the escapes away. Return: number of fields */
-static size_t split(char *line, char *argv[MAX_ARGS])
-{
-	size_t n = 0;
-
-	for (char *next = line; next && n < MAX_ARGS - 1;) {
-		char *field = strsep(&next, "\t"), *to = field;
-
-		for (const char *from = field; *from; from++) {
-			if (*from == '\\' && from[1]) {
-				from++;
-				*to++ = *from == 't' ? '\t' : *from == 'n' ? '\n' : *from;
-			} else {
-				*to++ = *from;
-			}
-		}
-		*to = '\0';
-		argv[n++] = field;
-	}
-	argv[n] = NULL;
-	return n;
-}
-
-/* "process\tPID\tSTARTTIME": end the container's first process. */
-static int undo_process(char **argv, size_t argc, struct rb_err *err)
-{
-	uint64_t start_time;
-	rb_autofd fd = -1;
-	uint32_t pid;
-	int r;
-
-	if (argc < 3 || rb_parse_u32(argv[1], &pid) < 0 || rb_parse_u64(argv[2], &start_time) < 0)
-		return rb_fail(err, RB_ERR_STATE, "bad record of a process in the journal");
-	r = rb_proc_open((pid_t)pid, start_time, &fd);
-	if (r == -ESRCH)
-		return 0;
-	if (r < 0)
-		return rb_fail_sys(err, -r, "open process %u", pid);
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-		return rb_fail_sys(err, errno, "kill process %u", pid);
-	r = rb_pidfd_wait(fd, KILL_TIMEOUT_MS);
-	if (r < 0)
-		return rb_fail_sys(err, -r, "wait for killed process %u", pid);
-	(void)waitpid((pid_t)pid, NULL, WNOHANG); /* ours to reap only in `run` */
-	return 0;
 }
 
 int rb_record_process(struct rb_run *run, struct rb_err *err)
@@ -97,17 +26,13 @@ int rb_record_process(struct rb_run *run, struct rb_err *err)
 
 int rb_exec_undo(const char *line, struct rb_err *err)
 {
-	rb_autofree char *copy = rb_xstrdup(line);
-	char *argv[MAX_ARGS];
-	size_t argc = split(copy, argv);
+	rb_autoarena arena = { 0 };
+	struct rb_strv fields;
 
-	if (argc == 0)
-		return 0;
-	if (rb_streq(argv[0], "process"))
-		return undo_process(argv, argc, err);
+	rb_field_split(&arena, line, &fields);
 	for (int kind = 0; kind < RB_STEP_COUNT; kind++)
-		if (rb_step_ops[kind].undo && rb_streq(argv[0], rb_step_name(kind)))
-			return rb_step_ops[kind].undo(argv, argc, err);
+		if (rb_step_ops[kind].undo && rb_streq(fields.v[0], rb_step_name(kind)))
+			return rb_step_ops[kind].undo(fields.v, fields.n, err);
 	return 0;
 }
 
@@ -125,16 +50,28 @@ int rb_step_created(struct rb_run *run, const struct rb_step *step, struct rb_er
 
 void rb_record_pid_file(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
 {
-	(void)run;
+	char pid[PID_TEXT];
+
+	(void)snprintf(pid, sizeof(pid), "%d", run->pid);
 	rb_record_begin(line, RB_STEP_PID_FILE);
-	rb_record_arg(line, step->u.text.text);
+	rb_field_add(line, step->u.text.text);
+	rb_field_add(line, pid);
 }
 
-/* The pid file is undone when the create fails; `delete` keeps it, as engines read it to the end.
- */
+/* "pid-file", the path, the pid. A file that says another pid is not ours: it was there before, or
+ * somebody has written it since. */
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *err)
 {
-	if (argc > 1 && unlink(argv[1]) < 0 && errno != ENOENT)
+	rb_autofree char *text = NULL;
+	rb_autofd fd = -1;
+
+	if (argc < 3)
+		return 0;
+	/* O_NONBLOCK: it may have become a FIFO */
+	fd = open(argv[1], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || rb_read_fd(fd, PID_TEXT, &text, NULL) < 0 || !rb_streq(text, argv[2]))
+		return 0;
+	if (unlink(argv[1]) < 0 && errno != ENOENT)
 		return rb_fail_sys(err, errno, "remove pid file %s", argv[1]);
 	return 0;
 }
@@ -145,7 +82,7 @@ int rb_step_pid_file(struct rb_run *run, const struct rb_step *step, struct rb_e
 	const char *path = step->u.text.text, *base = strrchr(path, '/');
 	rb_autofree char *parent = NULL;
 	rb_autofd dir = -1;
-	char text[16];
+	char text[PID_TEXT];
 	int n, r;
 
 	if (base) {

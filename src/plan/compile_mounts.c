@@ -327,10 +327,11 @@ int emit_rootfs(struct compile *c, struct rb_err *err)
 }
 
 /* The directory of the sd_notify socket. It is none of the config's mounts and has no slot
- * among the sources. */
+ * among the sources. Read-only, for it lies on the host's /run; a socket can be written to all the
+ * same. */
 static void add_notify(struct compile *c)
 {
-	static char *const options[] = { "bind", "nosuid", "nodev", "noexec" };
+	static char *const options[] = { "bind", "ro", "nosuid", "nodev", "noexec" };
 	struct rb_mount *m;
 	struct rb_step *step;
 
@@ -340,10 +341,11 @@ static void add_notify(struct compile *c)
 	m->dest = "/run/notify";
 	m->type = "bind";
 	m->source = c->opts->notify_dir;
-	m->options = (struct rb_strv) { .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 4 };
+	m->options = (struct rb_strv) { .v = rb_arena_alloc(c->arena, sizeof(options)), .n = 5 };
 	memcpy(m->options.v, options, sizeof(options));
 	m->opts.bind = true;
-	m->opts.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	m->opts.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			   MOUNT_ATTR_NOEXEC;
 	step = compile_add(c, RB_STEP_MOUNT, NULL);
 	step->u.mount.m = m;
 	step->u.mount.index = c->spec->n_mounts;

@@ -170,8 +170,8 @@ int rb_container_signal(struct rb_container *c, int signum, bool all, struct rb_
 	if (all && signum == SIGKILL)
 		r = kill_cgroups(c, err);
 	else if (all && c->state.cgroups.n)
-		r = rb_cgroup_kill_all((const char *const *)c->state.cgroups.v,
-				       c->state.cgroups.n, signum, KILL_TIMEOUT_MS, err);
+		r = rb_cgroup_kill_all((const char *const *)c->state.cgroups.v, c->state.cgroups.n,
+				       signum, KILL_TIMEOUT_MS, err);
 	else
 		r = 0;
 	if (r < 0)
@@ -244,13 +244,21 @@ static int walk_after(struct walk *w, struct rb_err *err)
 	return rb_fault(w->verb, w->n, true, err);
 }
 
+/* Once a create has come to its end its pid file is the caller's, who reads it when he likes. */
+static bool stays(const struct rb_container *c, const char *line)
+{
+	const char *name = rb_step_name(RB_STEP_PID_FILE);
+
+	return c->state.complete && rb_startswith(line, name) && line[strlen(name)] == '\t';
+}
+
 static int undo_journal(struct rb_container *c, struct walk *w, struct rb_err *err)
 {
 	struct rb_strv journal;
 	int r = rb_store_journal(&c->store, &c->state.arena, &journal, err);
 
 	for (size_t i = journal.n; r == 0 && i-- > 0;) {
-		if (rb_journal_own(journal.v[i]))
+		if (rb_journal_own(journal.v[i]) || stays(c, journal.v[i]))
 			continue;
 		r = walk_before(w, err);
 		if (r == 0)
@@ -276,8 +284,11 @@ static int poststop(struct rb_container *c, struct walk *w, struct rb_err *err)
 		return r;
 	if (run_hooks(c, RB_HOOK_POSTSTOP, false, &failure) < 0)
 		rb_log_warn("container %s: %s", c->store.id, failure.msg);
-	r = rb_store_note(&c->store, "poststop", err);
-	return r < 0 ? r : walk_after(w, err);
+	failure = (struct rb_err) { 0 };
+	/* on a full disk the container goes all the same, which makes room */
+	if (rb_store_note(&c->store, "poststop", &failure) < 0)
+		rb_log_warn("container %s: %s", c->store.id, failure.msg);
+	return walk_after(w, err);
 }
 
 int rb_container_destroy(struct rb_container *c, struct rb_err *err)

@@ -40,11 +40,11 @@ static int note_create(const struct rb_record *rec, struct rb_err *err)
 
 	(void)snprintf(uid, sizeof(uid), "%u", geteuid());
 	rb_buf_add(&line, "create");
-	rb_journal_field(&line, rec->run->bundle);
-	rb_journal_field(&line, rec->spec->oci_version);
-	rb_journal_field(&line, rec->rootfs);
-	rb_journal_field(&line, rec->created);
-	rb_journal_field(&line, uid);
+	rb_field_add(&line, rec->run->bundle);
+	rb_field_add(&line, rec->spec->oci_version);
+	rb_field_add(&line, rec->rootfs);
+	rb_field_add(&line, rec->created);
+	rb_field_add(&line, uid);
 	return rb_store_note(&rec->store, line.data, err);
 }
 

@@ -88,7 +88,7 @@ void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line)
 	rb_buf_add(line, "options");
 	for (size_t i = 0; i < LEN(option_flags); i++)
 		if (*(const bool *)((const char *)opts + option_flags[i].offset))
-			rb_journal_field(line, option_flags[i].name);
+			rb_field_add(line, option_flags[i].name);
 	for (size_t i = 0; i < LEN(option_texts); i++) {
 		const char *text =
 			*(const char *const *)((const char *)opts + option_texts[i].offset);
@@ -97,11 +97,11 @@ void rb_options_line(const struct rb_create_opts *opts, struct rb_buf *line)
 		if (!text)
 			continue;
 		rb_buf_printf(&field, "%s%s", option_texts[i].name, text);
-		rb_journal_field(line, field.data);
+		rb_field_add(line, field.data);
 	}
 	if (opts->preserve_fds) {
 		(void)snprintf(number, sizeof(number), PRESERVE_FDS "%u", opts->preserve_fds);
-		rb_journal_field(line, number);
+		rb_field_add(line, number);
 	}
 }
 
@@ -126,7 +126,7 @@ int rb_state_create_opts(const struct rb_store *store, struct rb_arena *arena,
 
 	*ret = (struct rb_create_opts) { 0 };
 	for (size_t i = 0; r == 0 && i < journal.n; i++) {
-		rb_journal_split(arena, journal.v[i], &fields);
+		rb_field_split(arena, journal.v[i], &fields);
 		for (size_t k = 1; rb_streq(fields.v[0], "options") && k < fields.n; k++)
 			read_option(fields.v[k], ret);
 	}
@@ -146,7 +146,7 @@ int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, 
 	state->oci_version = state->bundle = state->rootfs = state->created = "";
 	state->uid = geteuid();
 	for (size_t i = 0; r == 0 && i < journal.n; i++) {
-		rb_journal_split(a, journal.v[i], &f);
+		rb_field_split(a, journal.v[i], &f);
 		if (rb_streq(f.v[0], "create") && f.n == 6) {
 			state->bundle = f.v[1];
 			state->oci_version = f.v[2];

@@ -52,9 +52,9 @@ static void test_fields(void)
 
 	rb_buf_add(&line, "kind");
 	for (size_t i = 0; i < n; i++)
-		rb_journal_field(&line, texts[i]);
+		rb_field_add(&line, texts[i]);
 	ok(!strchr(line.data, '\n'), "a line stays one line");
-	rb_journal_split(&arena, line.data, &fields);
+	rb_field_split(&arena, line.data, &fields);
 	is_num((long)fields.n, (long)n + 1, "as many fields as were put in");
 	for (size_t i = 0; i < n && i + 1 < fields.n; i++)
 		is_str(fields.v[i + 1], texts[i], "a field comes back as it was");
