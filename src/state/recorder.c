@@ -33,7 +33,7 @@ static void timestamp(char *buf, size_t size)
 	(void)snprintf(buf + n, size - n, ".%09ldZ", now.tv_nsec);
 }
 
-static int note_create(const struct rb_record *rec, struct rb_err *err)
+static int note_create(struct rb_record *rec, struct rb_err *err)
 {
 	rb_autobuf line = { 0 };
 	char uid[16];
@@ -48,7 +48,7 @@ static int note_create(const struct rb_record *rec, struct rb_err *err)
 	return rb_store_note(&rec->store, line.data, err);
 }
 
-static int note_options(const struct rb_record *rec, struct rb_err *err)
+static int note_options(struct rb_record *rec, struct rb_err *err)
 {
 	rb_autobuf line = { 0 };
 

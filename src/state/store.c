@@ -258,6 +258,7 @@ int rb_store_open(struct rb_store *store, const char *root, const char *id, enum
 
 void rb_store_close(struct rb_store *store)
 {
+	rb_closep(&store->journal_fd);
 	rb_closep(&store->lock_fd);
 	rb_closep(&store->dir_fd);
 	rb_closep(&store->root_fd);
@@ -281,23 +282,24 @@ bool rb_store_is_locked(const struct rb_store *store)
 
 /* --- journal --- */
 
-int rb_store_note(const struct rb_store *store, const char *line, struct rb_err *err)
+int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 {
-	rb_autofd fd = openat(store->dir_fd, "journal",
-			      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-			      0600);
 	rb_autobuf whole = { 0 };
 	struct stat st;
 	int r;
 
-	if (fd < 0)
+	if (store->journal_fd < 0)
+		store->journal_fd = openat(
+			store->dir_fd, "journal",
+			O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+	if (store->journal_fd < 0)
 		return rb_fail_sys(err, errno, "open the journal of container %s", store->id);
 	rb_buf_printf(&whole, "%s\n", line);
-	if (fstat(fd, &st) < 0)
+	if (fstat(store->journal_fd, &st) < 0)
 		return rb_fail_sys(err, errno, "look at the journal of container %s", store->id);
-	r = rb_write_all(fd, whole.data, whole.len);
+	r = rb_write_all(store->journal_fd, whole.data, whole.len);
 	/* half a line (a full disk) would be the beginning of the next one */
-	if (r < 0 && ftruncate(fd, st.st_size) < 0)
+	if (r < 0 && ftruncate(store->journal_fd, st.st_size) < 0)
 		rb_log_warn("the journal of container %s ends in half a line", store->id);
 	return r < 0 ? rb_fail_sys(err, -r, "write the journal of container %s", store->id) : 0;
 }
