@@ -108,9 +108,8 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 		c->n_dirs = 0;
 		return 0;
 	}
+	/* nobody asked for one, and who is not root of the host can rarely make one: that is no warning */
 	if (c->rootless && !(l->cgroups_path && *l->cgroups_path) && !has_limits(&l->resources)) {
-		compile_warn(c, "no cgroup: not root of the host, and neither cgroupsPath nor a "
-				"limit is set");
 		c->n_dirs = 0;
 	} else if (!c->n_dirs) {
 		compile_warn(c, "no cgroup: this host has no cgroup file system mounted");
