@@ -2,8 +2,9 @@
 # suite.sh - the project's tests on a whole machine: systemd, cgroup v2 with all controllers, AppArmor,
 # all capabilities, and an unprivileged user with subordinate ids
 #
-# `make check-vm` runs it. VM_TESTS is the list of files (unit tests and bats files, as in Makefile.am);
-# VM_SECONDS bounds the guest. Skips when there is no qemu, or when the image cannot be made here.
+# `make check-vm` runs it. VM_TESTS is the list of files (unit tests and bats files, as in Makefile.am).
+# Two guests take some 5 minutes on two processors that have nothing else to do; VM_SECONDS is the bound.
+# Skips when there is no qemu, or when the image cannot be made here.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -25,4 +26,4 @@ for file in $VM_TESTS; do
 	*) files+=("$file") ;;
 	esac
 done
-exec "$here/run-tests" --seconds "${VM_SECONDS:-350}" "${files[@]}"
+exec "$here/run-tests" --seconds "${VM_SECONDS:-540}" "${files[@]}"
