@@ -19,13 +19,11 @@
 
 static int clone_dir(const struct rb_cgroup_dir *dir, int *ret_fd)
 {
-	rb_autofd mnt = open(dir->hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC), at = -1;
-	int r;
+	rb_autobuf path = { 0 };
 
-	if (mnt < 0)
-		return -errno;
-	r = rb_root_open_strict(mnt, dir->path, O_PATH | O_DIRECTORY, &at);
-	return r < 0 ? r : rb_mount_clone(at, "", true, false, ret_fd);
+	/* the host's file system is still at "/", and there are no links in a cgroupfs */
+	rb_buf_printf(&path, "%s%s", dir->hierarchy->mount, dir->path);
+	return rb_mount_clone(AT_FDCWD, path.data, true, true, ret_fd);
 }
 
 /* Options of a v1 hierarchy: its controllers, or the name of one that has none (cgroups(7)). */

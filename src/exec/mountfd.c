@@ -52,6 +52,7 @@ int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char 
 	int r = 0;
 
 	(void)snprintf(path, sizeof(path), "self/fd/%d", fd);
+	rb_child_forget_dir(run);
 	if (fchdir(run->proc_fd) < 0)
 		return -errno;
 	if (mount(source, path, type, flags, data) < 0)
@@ -134,10 +135,13 @@ static int set_propagation(struct rb_run *run, int fd, unsigned long flags, bool
 /* What can be done before the mount is attached, or, with @attached, after. */
 static int change_early(struct rb_run *run, int fd, const struct rb_mount_change *c, bool attached)
 {
+	/* flags and propagation of a whole tree in one call */
+	bool both = (c->rset | c->rclr) && c->early & MS_REC;
 	int r = 0;
 
 	if (c->rset | c->rclr) {
-		r = set_attr(fd, true, c->rset, c->rclr, 0);
+		r = set_attr(fd, true, c->rset, c->rclr,
+			     both ? c->early & ~(unsigned long)MS_REC : 0);
 		if (r == -ENOSYS && attached)
 			r = -EOPNOTSUPP;
 	}
@@ -146,7 +150,7 @@ static int change_early(struct rb_run *run, int fd, const struct rb_mount_change
 		if (r == -ENOSYS && attached)
 			r = remount(run, fd, c->set, c->clr);
 	}
-	return r == 0 && c->early ? set_propagation(run, fd, c->early, attached) : r;
+	return r == 0 && c->early && !both ? set_propagation(run, fd, c->early, attached) : r;
 }
 
 /**
@@ -174,6 +178,7 @@ int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
 	struct rb_mount_change late = { 0 };
 	int r = 0;
 
+	rb_child_forget_dir(run);
 	if (change) {
 		r = change_early(run, tree_fd, change, false);
 		if (r == -ENOSYS) {

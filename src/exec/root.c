@@ -265,6 +265,27 @@ int rb_root_open_strict(int root_fd, const char *path, int flags, int *ret_fd)
 	return root_open(root_fd, path, flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS, ret_fd);
 }
 
+/* A directory of which only the last name is missing, as in a /dev that was just made: no walk. Return: 1 when
+ * that is all there was to do, else the walk finds out what is in the way */
+static int make_last(int root_fd, const char *path, int *ret_fd)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	rb_autofd parent = -1;
+	char dir[PATH_MAX];
+
+	if (len >= sizeof(dir) || !*base || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+		return 0;
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	if (rb_root_open(root_fd, dir, O_PATH | O_DIRECTORY, &parent) < 0 ||
+	    mkdirat(parent, base, 0755) < 0)
+		return 0;
+	*ret_fd = openat(parent, base, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd >= 0;
+}
+
 int rb_root_make(int root_fd, const char *path, bool dir, bool nofollow, int *ret_fd)
 {
 	int flags = O_PATH | (nofollow ? O_NOFOLLOW : 0);
@@ -275,7 +296,10 @@ int rb_root_make(int root_fd, const char *path, bool dir, bool nofollow, int *re
 		return r;
 	/* the modes are ours to choose, not the caller's umask's */
 	mask = umask(022);
-	r = walk(root_fd, path, flags, dir ? MAKE_DIR : MAKE_FILE, MAX_LINKS, ret_fd);
+	if (dir && make_last(root_fd, path, ret_fd))
+		r = 0;
+	else
+		r = walk(root_fd, path, flags, dir ? MAKE_DIR : MAKE_FILE, MAX_LINKS, ret_fd);
 	(void)umask(mask);
 	return r;
 }

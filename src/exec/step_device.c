@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -71,9 +72,35 @@ static int bind_node(struct rb_run *run, const struct rb_device *dev, struct rb_
 	return r < 0 ? rb_fail_sys(err, -r, "bind the host's %s", dev->path) : 0;
 }
 
+/* The directory of a path, made when missing, and the last name. Devices and links come in a row and mostly
+ * in one directory, so it stays open for the next. Return: a descriptor that stays the child's, or -errno */
+static int open_dir(struct rb_run *run, const char *path, const char **ret_base)
+{
+	struct rb_child *child = rb_child_of(run);
+	const char *slash = strrchr(path, '/');
+	size_t len = slash ? (size_t)(slash - path) : 0;
+	struct stat st;
+	int r;
+
+	if (child->dir_fd >= 0 && len == child->dir_len &&
+	    strncmp(path, child->dir_path, len) == 0 && slash && slash[1]) {
+		*ret_base = slash + 1;
+		return child->dir_fd;
+	}
+	rb_child_forget_dir(run);
+	r = rb_root_parent(run->root_fd, path, &child->dir_fd, ret_base);
+	if (r < 0)
+		return r;
+	child->dir_path = path;
+	child->dir_len = len;
+	child->dir_setgid = fstat(child->dir_fd, &st) < 0 || st.st_mode & S_ISGID;
+	return child->dir_fd;
+}
+
 /* Return: 0; -EPERM with nothing reported, the kernel does not let us make nodes here; else
  * reported */
-static int make_node(int dir, const char *base, const struct rb_device *dev, struct rb_err *err)
+static int make_node(const struct rb_run *run, int dir, const char *base,
+		     const struct rb_device *dev, struct rb_err *err)
 {
 	mode_t mode = type_of(dev) | (dev->has_file_mode ? dev->file_mode & 07777 : 0666);
 	uid_t uid = dev->has_uid ? dev->uid : 0;
@@ -94,7 +121,9 @@ static int make_node(int dir, const char *base, const struct rb_device *dev, str
 		return r;
 	if (r < 0)
 		return rb_fail_sys(err, -r, "make the device %s", dev->path);
-	/* always: in a directory with the set-group-ID bit the group is another one */
+	/* it is 0:0 like us, but for the group in a directory with the set-group-ID bit */
+	if (uid == 0 && gid == 0 && !run->child->dir_setgid)
+		return 0;
 	if (fchownat(dir, base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return rb_fail_sys(err, errno, "chown %s to %u:%u", dev->path, uid, gid);
 	return 0;
@@ -104,16 +133,15 @@ static int make_node(int dir, const char *base, const struct rb_device *dev, str
 int rb_step_device(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_device *dev = &step->u.device.dev;
-	rb_autofd dir = -1;
 	const char *base;
-	int r;
+	int dir, r;
 
 	if (step->u.device.bind && dev->type != 'p')
 		return bind_node(run, dev, err);
-	r = rb_root_parent(run->root_fd, dev->path, &dir, &base);
-	if (r < 0)
-		return rb_fail_sys(err, -r, "make the directory of %s", dev->path);
-	r = make_node(dir, base, dev, err);
+	dir = open_dir(run, dev->path, &base);
+	if (dir < 0)
+		return rb_fail_sys(err, -dir, "make the directory of %s", dev->path);
+	r = make_node(run, dir, base, dev, err);
 	/* nested in a container that may not make nodes */
 	if (r == -EPERM && err->kind == RB_ERR_NONE && dev->type != 'p')
 		return bind_node(run, dev, err);
@@ -126,11 +154,10 @@ int rb_step_device(struct rb_run *run, const struct rb_step *step, struct rb_err
 int rb_step_symlink(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const char *path = step->u.link.path, *base;
-	rb_autofd dir = -1;
-	int r = rb_root_parent(run->root_fd, path, &dir, &base);
+	int dir = open_dir(run, path, &base);
 
-	if (r < 0)
-		return rb_fail_sys(err, -r, "make the directory of %s", path);
+	if (dir < 0)
+		return rb_fail_sys(err, -dir, "make the directory of %s", path);
 	if (symlinkat(step->u.link.target, dir, base) < 0 && errno != EEXIST)
 		return rb_fail_sys(err, errno, "link %s to %s", path, step->u.link.target);
 	return 0;

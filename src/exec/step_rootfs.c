@@ -28,10 +28,18 @@ struct rb_child *rb_child_of(struct rb_run *run)
 
 	if (!child) {
 		child = rb_xmalloc(sizeof(*child));
-		*child = (struct rb_child) { .null_fd = -1, .mask_tree = -1, .tty = -1 };
+		*child = (struct rb_child) {
+			.null_fd = -1, .mask_tree = -1, .tty = -1, .dir_fd = -1
+		};
 		run->child = child;
 	}
 	return child;
+}
+
+void rb_child_forget_dir(struct rb_run *run)
+{
+	if (run->child)
+		rb_closep(&run->child->dir_fd);
 }
 
 static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *err)

@@ -20,10 +20,17 @@ struct rb_child {
 	int tty;       /* CONSOLE: the pty that becomes stdio; FIND takes it */
 	bool in_cwd;   /* the working directory was entered while still privileged */
 	char **env;    /* FIND: the environment of the program */
+	/* where the last device or link was put, for the next one; gone with the next mount */
+	int dir_fd;
+	const char *dir_path; /* of the plan; without the last name: dir_len bytes */
+	size_t dir_len;
+	bool dir_setgid;
 };
 
 /** rb_child_of() - the child's own things, made on first use. */
 struct rb_child *rb_child_of(struct rb_run *run);
+/** rb_child_forget_dir() - something was mounted: paths may lead elsewhere now. */
+void rb_child_forget_dir(struct rb_run *run);
 
 /* --- root.c --- */
 
