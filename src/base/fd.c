@@ -57,16 +57,16 @@ int rb_write_all(int fd, const void *buf, size_t len)
 
 int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
 {
-	size_t cap = 0, len = 0;
+	size_t cap = 4096, len = 0, size = 0;
 	struct stat st;
 	rb_autofree char *buf = NULL;
 
-	/* one read for a regular file of known size, and one more that finds its end */
+	/* one read for a regular file of known size */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (size_t)st.st_size <= max)
-		cap = (size_t)st.st_size + 2;
-	if (cap == 0)
-		cap = 4096;
+	    (size_t)st.st_size <= max) {
+		size = (size_t)st.st_size;
+		cap = size + 2;
+	}
 	buf = rb_xmalloc(cap);
 	for (;;) {
 		ssize_t n;
@@ -91,6 +91,8 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
 		len += (size_t)n;
 		if (len > max)
 			return -EFBIG;
+		if (len == size)
+			break;
 	}
 	buf[len] = '\0';
 	*ret_buf = rb_take_ptr(buf);

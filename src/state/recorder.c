@@ -21,14 +21,35 @@
 
 #include <sched.h>
 
+static int days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month] + (month == 1 && leap);
+}
+
+/* RFC 3339 in UTC. Not by gmtime_r(3), which reads /etc/localtime before. */
 static void timestamp(char *buf, size_t size)
 {
 	struct timespec now;
-	struct tm tm;
+	struct tm tm = { .tm_year = 1970 - 1900 };
+	long days;
+	int second;
 	size_t n;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
-	(void)gmtime_r(&now.tv_sec, &tm);
+	days = now.tv_sec / 86400;
+	second = (int)(now.tv_sec % 86400);
+	while (days >= days_of(1900 + tm.tm_year, tm.tm_mon)) {
+		days -= days_of(1900 + tm.tm_year, tm.tm_mon);
+		tm.tm_mon = (tm.tm_mon + 1) % 12;
+		tm.tm_year += tm.tm_mon == 0;
+	}
+	tm.tm_mday = (int)days + 1;
+	tm.tm_hour = second / 3600;
+	tm.tm_min = second / 60 % 60;
+	tm.tm_sec = second % 60;
 	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)snprintf(buf + n, size - n, ".%09ldZ", now.tv_nsec);
 }

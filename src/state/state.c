@@ -202,14 +202,17 @@ static bool is_frozen(const struct rb_state *state)
 {
 	for (size_t i = 0; i < state->cgroups.n; i++) {
 		rb_autofree char *v2 = NULL, *v1 = NULL;
-		rb_autofd dir =
-			open(state->cgroups.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		rb_autobuf path = { 0 };
+		size_t len;
 
-		if (dir < 0)
-			continue;
-		if (rb_read_file(dir, "cgroup.freeze", 64, &v2, NULL) == 0 && *v2 == '1')
+		rb_buf_printf(&path, "%s/", state->cgroups.v[i]);
+		len = path.len;
+		rb_buf_add(&path, "cgroup.freeze");
+		if (rb_read_file(AT_FDCWD, path.data, 64, &v2, NULL) == 0 && *v2 == '1')
 			return true;
-		if (rb_read_file(dir, "freezer.state", 64, &v1, NULL) == 0 &&
+		path.len = len;
+		rb_buf_add(&path, "freezer.state");
+		if (rb_read_file(AT_FDCWD, path.data, 64, &v1, NULL) == 0 &&
 		    rb_startswith(v1, "FR"))
 			return true; /* FROZEN or FREEZING */
 	}
