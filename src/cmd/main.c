@@ -6,6 +6,7 @@
 #include "config.h"
 #endif
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -155,6 +156,11 @@ int main(int argc, char **argv)
 	struct rb_err err = { 0 };
 	int fail_status = EXIT_FAILURE, r;
 
+#ifdef M_TOP_PAD
+	/* the heap grows once and never shrinks: this process does not live long */
+	(void)mallopt(M_TOP_PAD, 256 << 10);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
 	(void)signal(
 		SIGPIPE,
 		SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
