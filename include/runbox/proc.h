@@ -6,6 +6,7 @@
 #define RUNBOX_PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -29,6 +30,13 @@ int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
 
 /** rb_proc_alive() - is that process there and not a zombie? One that /proc hides counts as there. */
 bool rb_proc_alive(pid_t pid, uint64_t start_time);
+
+/**
+ * rb_self_path() - absolute path of our own executable
+ * The detached mount that it is protected by has no path: then it is what argv[0] leads to. Call it before the
+ * working directory changes. Return: 0 or -errno
+ */
+int rb_self_path(char *buf, size_t size);
 
 /** rb_pidfd_wait() - wait until the process of @pidfd has ended. @timeout_ms -1: for ever.
  *  Return: 0, -ETIMEDOUT or -errno */

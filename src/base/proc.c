@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,4 +111,42 @@ int rb_pidfd_wait(int pidfd, int timeout_ms)
 		if (errno != EINTR)
 			return -errno;
 	}
+}
+
+/* The file that a shell would run for a name without a slash. */
+static int search_path(const char *name, char *buf, size_t size)
+{
+	const char *path = getenv("PATH");
+	size_t len;
+
+	for (; path && *path; path += len + (path[len] == ':')) {
+		len = strcspn(path, ":");
+		if ((size_t)snprintf(buf, size, "%.*s/%s", (int)len, path, name) < size &&
+		    access(buf, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+int rb_self_path(char *buf, size_t size)
+{
+	const char *name = program_invocation_name;
+	char real[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	/* a detached mount shows as "/", a sealed copy as "/memfd:..." */
+	if (n > 1 && access(buf, F_OK) == 0)
+		return 0;
+	if (!strchr(name, '/')) {
+		if (search_path(name, buf, size) < 0)
+			return -ENOENT;
+		name = buf;
+	}
+	if (!realpath(name, real) || strlen(real) >= size)
+		return -ENOENT;
+	memcpy(buf, real, strlen(real) + 1);
+	return 0;
 }
