@@ -42,6 +42,9 @@ extern const struct rb_name rb_personality_names[];
 extern const struct rb_name rb_sched_policy_names[], rb_sched_flag_names[], rb_ioprio_class_names[];
 extern const struct rb_name rb_seccomp_action_names[], rb_seccomp_arch_names[],
 	rb_seccomp_op_names[], rb_seccomp_flag_names[];
+extern const struct rb_name rb_net_kind_names[]; /* "veth" -> RB_NET_VETH */
+/* of macvlan and ipvlan: "bridge" -> MACVLAN_MODE_BRIDGE */
+extern const struct rb_name rb_net_mode_names[];
 extern const struct rb_name rb_mpol_mode_names[], rb_mpol_flag_names[];
 
 /** rb_signal_parse() - "TERM", "SIGTERM", "15", "RTMIN+3". Return: 0..64, or -EINVAL */

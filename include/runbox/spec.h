@@ -318,9 +318,12 @@ struct rb_shape {
 }; /* per second, bytes */
 
 struct rb_iface {
-	const char *type, *name, *host_name, *bridge, *gateway, *mac;
-	struct rb_strv addresses, host_addresses;
-	struct rb_opt_u32 mtu;
+	const char *type; /* of rb_net_kind_names[] */
+	const char *mode; /* of rb_net_mode_names[], or NULL */
+	const char *name, *host_name, *bridge, *parent, *gateway, *mac;
+	struct rb_strv addresses; /* "192.168.17.2/24", "auto", "auto:192.168.17.0/24" */
+	struct rb_strv host_addresses;
+	struct rb_opt_u32 mtu, vlan_id;
 	struct rb_shape egress, ingress;
 	bool shaped;
 	double delay_ms, jitter_ms, loss_percent;

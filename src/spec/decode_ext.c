@@ -32,6 +32,19 @@ static int check_cidr(struct rb_dec *d, const struct rb_at *at, void *value, siz
 			  "an address with a prefix, like \"192.168.17.2/24\"");
 }
 
+/* An address, or one that is chosen: out of a subnet, or out of those of hostAddresses. */
+static bool is_cidr_or_auto(const char *s)
+{
+	return rb_streq(s, "auto") || rb_is_cidr(rb_startswith(s, "auto:") ? s + 5 : s);
+}
+
+static int check_auto_cidr(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
+{
+	(void)n;
+	return check_word(d, at, value, is_cidr_or_auto,
+			  "an address with a prefix, like \"192.168.17.2/24\", or \"auto\"");
+}
+
 static int check_mac(struct rb_dec *d, const struct rb_at *at, void *value, size_t n)
 {
 	(void)n;
@@ -77,6 +90,8 @@ static const struct rb_type t_ip_opt = RB_STRING(rb_read_text, check_ip);
 static const struct rb_type t_ips = RB_ARRAY(&t_ip, char *, NULL);
 static const struct rb_type t_cidr = RB_STRING(rb_read_string, check_cidr);
 static const struct rb_type t_cidrs = RB_ARRAY(&t_cidr, char *, NULL);
+static const struct rb_type t_auto_cidr = RB_STRING(rb_read_string, check_auto_cidr);
+static const struct rb_type t_auto_cidrs = RB_ARRAY(&t_auto_cidr, char *, NULL);
 static const struct rb_type t_mac = RB_STRING(rb_read_text, check_mac);
 static const struct rb_type t_netns_name = RB_STRING(rb_read_text, check_name);
 static const struct rb_type t_target = RB_STRING(rb_read_string, check_target);
@@ -135,8 +150,6 @@ static const struct rb_type t_shape = RB_OBJECT(shape_fields, struct rb_iface, N
 
 /* --- network --- */
 
-static const struct rb_name iface_types[] = { { "veth", 0 }, { 0 } };
-
 /* kept as the word it is */
 static int read_word_of(struct rb_dec *d, const struct rb_at *at, const struct rb_type *type,
 			void *value, size_t *extra)
@@ -156,7 +169,12 @@ static int read_word_of(struct rb_dec *d, const struct rb_at *at, const struct r
 		.name = "enum", .read = read_word_of, .size = sizeof(char *), .names = (table) \
 	}
 
-static const struct rb_type t_iface_type = WORD_OF(iface_types);
+static const struct rb_type t_iface_type = WORD_OF(rb_net_kind_names);
+static const struct rb_type t_iface_mode = WORD_OF(rb_net_mode_names);
+/* 0 and 4095 are reserved (IEEE 802.1Q) */
+static const struct rb_type t_vlan_id = {
+	.name = "uint32", .read = rb_read_uint, .size = 4, .min = 1, .max = 4094
+};
 /* IPv4 needs 68 bytes (RFC 791); ETH_MAX_MTU is the most a veth takes */
 static const struct rb_type t_mtu = {
 	.name = "uint32", .read = rb_read_uint, .size = 4, .min = 68, .max = 65535
@@ -167,9 +185,12 @@ static const struct rb_field iface_fields[] = {
 	RB_F("name", struct rb_iface, name, &rb_t_ifname, RB_REQUIRED),
 	RB_F("hostName", struct rb_iface, host_name, &rb_t_ifname_opt, 0),
 	RB_F("bridge", struct rb_iface, bridge, &rb_t_ifname_opt, 0),
+	RB_F("parent", struct rb_iface, parent, &rb_t_ifname_opt, 0),
+	RB_F("mode", struct rb_iface, mode, &t_iface_mode, 0),
+	RB_F_OPT("vlanId", struct rb_iface, vlan_id, &t_vlan_id, 0),
 	RB_F("gateway", struct rb_iface, gateway, &t_ip_opt, 0),
 	RB_F("mac", struct rb_iface, mac, &t_mac, 0),
-	RB_F_STRV("addresses", struct rb_iface, addresses, &t_cidrs, 0),
+	RB_F_STRV("addresses", struct rb_iface, addresses, &t_auto_cidrs, 0),
 	RB_F_STRV("hostAddresses", struct rb_iface, host_addresses, &t_cidrs, 0),
 	RB_F_OPT("mtu", struct rb_iface, mtu, &t_mtu, 0),
 	/* the members of shape lie in rb_iface itself */

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/if_link.h>
 #include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 
 #include "near_priv.h"
+#include "runbox/net.h"
 #include "runbox/spec.h"
 #include "runbox/str.h"
 
@@ -160,6 +162,26 @@ const struct rb_name rb_signal_names[] = {
 	SIGNAL(POLL),
 	{ "RTMIN", SIGNAL_RTMIN },
 	{ "RTMAX", SIGNAL_RTMAX },
+	{ 0 },
+};
+
+/* Kinds of network devices that runbox makes, and the modes of those that have some. */
+const struct rb_name rb_net_kind_names[] = {
+	{ "veth", RB_NET_VETH },
+	{ "macvlan", RB_NET_MACVLAN },
+	{ "ipvlan", RB_NET_IPVLAN },
+	{ "vlan", RB_NET_VLAN },
+	{ 0 },
+};
+
+const struct rb_name rb_net_mode_names[] = {
+	{ "private", MACVLAN_MODE_PRIVATE },
+	{ "vepa", MACVLAN_MODE_VEPA },
+	{ "bridge", MACVLAN_MODE_BRIDGE },
+	{ "passthru", MACVLAN_MODE_PASSTHRU },
+	{ "l2", IPVLAN_MODE_L2 },
+	{ "l3", IPVLAN_MODE_L3 },
+	{ "l3s", IPVLAN_MODE_L3S },
 	{ 0 },
 };
 

@@ -249,7 +249,7 @@ static const struct {
 	{ NET("\"interfaces\":[{\"type\":\"wifi\",\"name\":\"a\"}]"),
 	  "runbox.network.interfaces[0].type", "unknown value \"wifi\"" },
 	{ IFACE("\"addresses\":[\"1.2.3.4\"]"), "runbox.network.interfaces[0].addresses[0]",
-	  "\"1.2.3.4\" is not an address with a prefix, like \"192.168.17.2/24\"" },
+	  "\"1.2.3.4\" is not an address with a prefix, like \"192.168.17.2/24\", or \"auto\"" },
 	{ IFACE("\"mtu\":67"), "runbox.network.interfaces[0].mtu",
 	  "67 is out of range, must be a whole number from 68 to 65535" },
 	{ IFACE("\"shape\":{\"egress\":{\"rate\":\"fast\"}}"),
