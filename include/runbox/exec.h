@@ -70,6 +70,7 @@ struct rb_run {
 	struct rb_buf records;	   /* what was noted so far, a line each */
 	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;	   /* connected to listenerPath, -1 */
+	struct rb_net_run *net;	   /* what the network's rows share, NULL without a network */
 	struct rb_child *child;	   /* what one of the child's steps makes for a later one */
 };
 
@@ -92,6 +93,12 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err);
  * it has one of ours.
  */
 int rb_exec_process(struct rb_run *run, struct rb_err *err);
+
+/**
+ * rb_exec_network() - carry out the plan of a network for a container of another runtime
+ * Before: run->pid is its first process. On failure all that was done has been undone.
+ */
+int rb_exec_network(struct rb_run *run, struct rb_err *err);
 
 /**
  * rb_exec_start() - open the gate of a created container

@@ -33,6 +33,9 @@ struct rb_cgroup_dir {
 	const char *path; /* below the mount, starts with "/", no "..", not "/" itself */
 };
 
+/** Files that runbox writes for a container that has a network. */
+enum rb_net_file { RB_NET_RESOLV, RB_NET_HOSTS, RB_NET_N_FILES };
+
 enum rb_pivot {
 	RB_PIVOT_ROOT,
 	RB_PIVOT_MOVE /* --no-pivot, or / is the initramfs: move and chroot */
@@ -159,6 +162,32 @@ struct rb_step {
 		struct {
 			const char *text;
 		} text;
+		/* iface: number index of the config; text: an address, or where a route leads; via: of a route;
+		 * slot: which of the interface's addresses; host: of the host's end, not the container's */
+		struct {
+			const struct rb_iface *iface;
+			size_t index, slot;
+			const char *text, *via;
+			bool host;
+			const char *
+				netns; /* a namespace that outlives the container, NULL if it does not */
+		} net;
+		struct {
+			const struct rb_net_device *dev;
+			size_t index;
+		} netdev;
+		struct {
+			const struct rb_spec *spec;
+			uint32_t uid, gid;
+			bool resolv, hosts;
+		} files;
+		struct {
+			const struct rb_ext *ext;
+		} network;
+		struct {
+			const char *path;
+			enum rb_net_file which;
+		} file;
 		struct {
 			char unused;
 		} none;
@@ -214,6 +243,14 @@ void rb_plan_done(struct rb_plan *plan);
 int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec,
 			 const struct rb_host *host, const struct rb_plan_opts *opts,
 			 struct rb_err *err);
+
+/**
+ * rb_plan_compile_network() - the plan of the network alone, for a container whose process is there
+ * Pure, like rb_plan_compile(). Return: 0 or -EINVAL
+ */
+int rb_plan_compile_network(struct rb_plan *plan, const struct rb_spec *spec,
+			    const struct rb_host *host, const struct rb_plan_opts *opts,
+			    struct rb_err *err);
 
 /** rb_step_name() - "mount" */
 const char *rb_step_name(enum rb_step_kind kind);

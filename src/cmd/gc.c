@@ -3,6 +3,7 @@
 
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
+#include "runbox/netctl.h"
 
 /* Looked at without the lock first: a create at work must not be waited for. Return: 1 removed, 0
  * not, -errno */
@@ -42,6 +43,8 @@ static int gc(struct rb_cli *cli, struct rb_err *err)
 			first = rb_fail_add(err, "container %s", ids.v[i]);
 		}
 	}
+	if (r == 0)
+		r = rb_net_sweep(root, err);
 	if (r == 0)
 		r = rb_print(&out,
 			     &(struct rb_err) { 0 }); /* who does not listen is told nothing */

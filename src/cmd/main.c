@@ -13,6 +13,7 @@
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
 #include "runbox/log.h"
+#include "runbox/net.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1.0"
@@ -164,7 +165,11 @@ int main(int argc, char **argv)
 	(void)signal(
 		SIGPIPE,
 		SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
+#ifdef RB_NET_IN_PROCESS
+	rb_net_local = rb_net_perform;
+#endif
 	r = runbox(&cli, argc, argv, &fail_status, &err);
+	rb_net_end();
 	if (r < 0) {
 		rb_log_error(&err);
 		r = fail_status;

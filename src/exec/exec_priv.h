@@ -47,6 +47,21 @@ int rb_step_created(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_barrier(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_hook(struct rb_run *, const struct rb_step *, struct rb_err *);
 
+/* the network, host side (step_network.c, step_link.c, step_nat.c, step_netns.c, step_netfile.c) */
+int rb_step_network(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_netns(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_net_files(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_bridge(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_link(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_net_device(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_address(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_route(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_shape(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_nat(struct rb_run *, const struct rb_step *, struct rb_err *);
+/** rb_net_run_new() - run->net, when the config has a network; rb_net_run_done() - closes it */
+int rb_net_run_new(struct rb_run *run, struct rb_err *err);
+void rb_net_run_done(struct rb_run *run);
+
 /* child side */
 int rb_step_become_root(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_cgroup_ns(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -55,6 +70,7 @@ int rb_step_loopback(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_propagation(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_rootfs(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_mount(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_net_file(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_device(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_symlink(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_console(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -89,6 +105,18 @@ void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_b
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
 void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *);
+void rb_record_network(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_network(char **argv, size_t argc, struct rb_err *);
+void rb_record_netns(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_netns(char **argv, size_t argc, struct rb_err *);
+void rb_record_bridge(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_bridge(char **argv, size_t argc, struct rb_err *);
+void rb_record_link(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_link(char **argv, size_t argc, struct rb_err *);
+void rb_record_net_device(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_net_device(char **argv, size_t argc, struct rb_err *);
+void rb_record_nat(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_nat(char **argv, size_t argc, struct rb_err *);
 /** rb_record_begin() - the kind's name; rb_field_add() adds the arguments */
 void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind);
 /** rb_record_process() - tell the recorder that the child exists. */

@@ -19,6 +19,7 @@
 
 #include "exec/exec_priv.h"
 #include "runbox/log.h"
+#include "runbox/net.h"
 #include "runbox/proc.h"
 
 void rb_run_init(struct rb_run *run)
@@ -57,6 +58,7 @@ void rb_run_done(struct rb_run *run)
 	run->sources = NULL;
 	free(run->program_path);
 	run->program_path = NULL;
+	rb_net_run_done(run);
 	rb_buf_done(&run->records);
 	rb_buf_done(&run->seccomp_bpf);
 	if (run->times)
@@ -217,6 +219,14 @@ int rb_exec_process(struct rb_run *run, struct rb_err *err)
 	return r;
 }
 
+/* Undo all that was recorded, the state directory last. */
+static void give_up(struct rb_run *run)
+{
+	undo_records(run);
+	if (run->rec->end)
+		run->rec->end(run->rec->ctx);
+}
+
 int rb_exec_create(struct rb_run *run, struct rb_err *err)
 {
 	int r;
@@ -224,6 +234,8 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 	run->side = RB_SIDE_HOST;
 	map_times(run);
 	r = open_proc(run, err);
+	if (r == 0)
+		r = rb_net_run_new(run, err);
 	if (r == 0)
 		r = walk(run, err);
 	if (r < 0) {
@@ -236,12 +248,23 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		end_child(run);
 		if (run->hook_failed)
 			poststop_hooks(run);
-		undo_records(run);
-		if (run->rec->end)
-			run->rec->end(run->rec->ctx);
-		return r;
+		give_up(run);
 	}
+	rb_net_end();
 	rb_closep(&run->sync);
 	rb_closep(&run->gate);
-	return 0;
+	return r;
+}
+
+int rb_exec_network(struct rb_run *run, struct rb_err *err)
+{
+	int r;
+
+	run->side = RB_SIDE_HOST;
+	r = rb_net_run_new(run, err);
+	if (r == 0)
+		r = walk(run, err);
+	if (r < 0)
+		give_up(run);
+	return r;
 }

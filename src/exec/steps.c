@@ -30,6 +30,27 @@ static const struct rb_step_hint oom_hints[] = {
 	{ 0, NULL },
 };
 
+static const struct rb_step_hint net_hints[] = {
+	{ EPERM, "changing the host's network needs CAP_NET_ADMIN" },
+	{ 0, NULL },
+};
+static const struct rb_step_hint link_hints[] = {
+	{ EEXIST, "a device of that name is there, on the host or in the container" },
+	{ EPERM, "changing the host's network needs CAP_NET_ADMIN" },
+	{ ENODEV, "there is no such device on the host" },
+	{ 0, NULL },
+};
+static const struct rb_step_hint route_hints[] = {
+	{ ENETUNREACH, "the gateway is in none of the container's subnets" },
+	{ EHOSTUNREACH, "the gateway is in none of the container's subnets" },
+	{ EINVAL, "the gateway is in none of the container's subnets" },
+	{ 0, NULL },
+};
+static const struct rb_step_hint file_hints[] = {
+	{ EROFS, "the image is read-only and has no such file to mount on" },
+	{ 0, NULL },
+};
+
 const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_RECORD] = { .apply = rb_step_record },
 	[RB_STEP_CGROUP] = { .apply = rb_step_cgroup,
@@ -38,6 +59,33 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_LIMITS] = { .apply = rb_step_limits },
 	[RB_STEP_DEVICE_RULES] = { .apply = rb_step_device_rules },
 	[RB_STEP_FILTER] = { .apply = rb_step_filter },
+	[RB_STEP_NETWORK] = { .apply = rb_step_network,
+			      .record = rb_record_network,
+			      .undo = rb_undo_network },
+	[RB_STEP_NETNS] = { .apply = rb_step_netns,
+			    .record = rb_record_netns,
+			    .undo = rb_undo_netns,
+			    .hints = net_hints },
+	[RB_STEP_NET_FILES] = { .apply = rb_step_net_files },
+	[RB_STEP_BRIDGE] = { .apply = rb_step_bridge,
+			     .record = rb_record_bridge,
+			     .undo = rb_undo_bridge,
+			     .hints = net_hints },
+	[RB_STEP_LINK] = { .apply = rb_step_link,
+			   .record = rb_record_link,
+			   .undo = rb_undo_link,
+			   .hints = link_hints },
+	[RB_STEP_NET_DEVICE] = { .apply = rb_step_net_device,
+				 .record = rb_record_net_device,
+				 .undo = rb_undo_net_device,
+				 .hints = link_hints },
+	[RB_STEP_ADDRESS] = { .apply = rb_step_address, .hints = net_hints },
+	[RB_STEP_ROUTE] = { .apply = rb_step_route, .hints = route_hints },
+	[RB_STEP_SHAPE] = { .apply = rb_step_shape },
+	[RB_STEP_NAT] = { .apply = rb_step_nat,
+			  .record = rb_record_nat,
+			  .undo = rb_undo_nat,
+			  .hints = net_hints },
 	[RB_STEP_OPEN_ROOT] = { .apply = rb_step_open_root },
 	[RB_STEP_OPEN_SOURCE] = { .apply = rb_step_open_source },
 	[RB_STEP_CLONE] = { .apply = rb_step_clone, .hints = clone_hints },
@@ -58,6 +106,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_PROPAGATION] = { .apply = rb_step_propagation },
 	[RB_STEP_ROOTFS] = { .apply = rb_step_rootfs, .hints = mount_hints },
 	[RB_STEP_MOUNT] = { .apply = rb_step_mount, .hints = mount_hints },
+	[RB_STEP_NET_FILE] = { .apply = rb_step_net_file, .hints = file_hints },
 	[RB_STEP_DEVICE] = { .apply = rb_step_device },
 	[RB_STEP_SYMLINK] = { .apply = rb_step_symlink },
 	[RB_STEP_CONSOLE] = { .apply = rb_step_console },

@@ -45,9 +45,7 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 		bool asked;
 	} later[] = {
 		{ "linux.intelRdt", s->linux_.intel_rdt.present },
-		{ "linux.netDevices", s->linux_.n_net_devices > 0 },
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
-		{ "runbox.network", s->ext.network.present },
 		{ "runbox.ephemeral", s->ext.ephemeral },
 		{ "runbox.init", s->ext.init },
 		{ "runbox.timeoutMs", s->ext.timeout_ms.set },

@@ -16,15 +16,15 @@ typedef int compile_fn(struct compile *c, struct rb_err *err);
 
 static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
-static compile_fn emit_executed;
+static compile_fn emit_executed, emit_networked;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
 
 /* Namespaces first: most of the others ask which there are. */
 static compile_fn *const checks[] = {
-	check_options, check_unsupported, check_root,	 check_namespaces, check_id_maps,
-	check_uts,     check_time,	  check_cgroup,	 check_resources,  check_needs_mount_ns,
-	check_mounts,  check_devices,	  check_process, check_scheduler,  check_labels,
-	check_seccomp,
+	check_options,	      check_unsupported, check_root,	check_namespaces, check_network,
+	check_id_maps,	      check_uts,	 check_time,	check_cgroup,	  check_resources,
+	check_needs_mount_ns, check_mounts,	 check_devices, check_process,	  check_scheduler,
+	check_labels,	      check_seccomp,
 };
 
 static compile_fn *const emitters[] = {
@@ -38,6 +38,12 @@ static compile_fn *const emitters[] = {
 	emit_device_rules,
 	/* compiling a profile takes longer than all the rest: not while the child waits */
 	emit_filter,
+	/* a conflict of addresses or ports stops the create before anything is made for it */
+	emit_network,
+	/* before the clone, which joins it by its name */
+	emit_netns,
+	/* the addresses are known by now, and the child takes the files along */
+	emit_net_files,
 	/* before the clone: root of a new user namespace may not be able to reach the host's
 	 * directories, and an id-mapped mount needs CAP_SYS_ADMIN over the file system
 	 * (mount_setattr(2)) */
@@ -54,6 +60,8 @@ static compile_fn *const emitters[] = {
 	emit_attach,
 	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
 	emit_oom_score,
+	/* the namespace is there; all of it while the child makes its mounts */
+	emit_net_links,
 
 	/* --- child, the host's file system still at / --- */
 	/* needs the id map; before anything is made that should belong to the mapped root */
@@ -67,6 +75,7 @@ static compile_fn *const emitters[] = {
 	emit_rootfs,
 	/* config.md "Mounts": in the listed order */
 	emit_mounts,
+	emit_net_mounts,
 	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after
 	 * the mounts, one of which is /dev */
 	emit_devices,
@@ -85,6 +94,8 @@ static compile_fn *const emitters[] = {
 	emit_prestart,
 	emit_create_runtime,
 	emit_hooked,
+	/* its hooks, sysctls of its devices, and its program find the network as it was asked for */
+	emit_networked,
 	/* config.md "CreateContainer Hooks": in the container's namespaces, but their path is
 	 * of the host's file system, so still before pivot_root */
 	emit_create_container,
@@ -124,8 +135,8 @@ static compile_fn *const emitters[] = {
 
 /* What a further process in a running container needs of the above. The policy is the container's. */
 static compile_fn *const exec_checks[] = {
-	check_options, check_unsupported, check_namespaces, check_cgroup,  check_sub_cgroup,
-	check_process, check_scheduler,	  check_labels,	    check_seccomp,
+	check_options,	  check_unsupported, check_namespaces, check_network, check_cgroup,
+	check_sub_cgroup, check_process,     check_scheduler,  check_labels,  check_seccomp,
 };
 
 static compile_fn *const exec_emitters[] = {
@@ -146,6 +157,15 @@ static compile_fn *const exec_emitters[] = {
 	/* engines take a pid file for success and know no other sign of it, so it is written last */
 	emit_executed,
 	emit_pid_file,
+};
+
+/* Of a container that another runtime made: the rows of the host side for a namespace that is there. */
+static compile_fn *const network_checks[] = { check_namespaces, check_network };
+static compile_fn *const network_emitters[] = {
+	emit_record,
+	emit_network,
+	emit_netns,
+	emit_net_links,
 };
 
 static const unsigned default_side[RB_STEP_COUNT] = {
@@ -276,6 +296,15 @@ static int emit_hooked(struct compile *c, struct rb_err *err)
 	return has_host_hooks(c) ? add_barrier(c, "hooked", RB_SIDE_HOST) : 0;
 }
 
+static int emit_networked(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	/* "hooked" comes later than all of the host's rows before it */
+	return compile_has_links(c) && !has_host_hooks(c)
+		       ? add_barrier(c, "networked", RB_SIDE_HOST)
+		       : 0;
+}
+
 static int emit_ready(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
@@ -393,6 +422,22 @@ int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec,
 	plan->joined_ns |= plan->new_ns;
 	plan->new_ns = 0;
 	return run_all(exec_emitters, sizeof(exec_emitters) / sizeof(exec_emitters[0]), &c, err);
+}
+
+/** rb_plan_compile_network() - the plan of a network alone; see rb_plan_compile() */
+int rb_plan_compile_network(struct rb_plan *plan, const struct rb_spec *spec,
+			    const struct rb_host *host, const struct rb_plan_opts *opts,
+			    struct rb_err *err)
+{
+	struct compile c = begin(plan, spec, host, opts);
+	int r;
+
+	c.network_only = true;
+	r = run_all(network_checks, sizeof(network_checks) / sizeof(network_checks[0]), &c, err);
+	if (r < 0)
+		return r;
+	return run_all(network_emitters, sizeof(network_emitters) / sizeof(network_emitters[0]), &c,
+		       err);
 }
 
 /** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty

@@ -25,8 +25,13 @@ const struct rb_namespace *compile_ns(const struct compile *c, unsigned long fla
 
 static const char *entry_at(struct compile *c, const struct rb_namespace *ns, const char *suffix)
 {
-	return rb_arena_printf(c->arena, "linux.namespaces[%zu]%s",
-			       (size_t)(ns - c->spec->linux_.namespaces), suffix);
+	const struct rb_linux *l = &c->spec->linux_;
+	size_t i = 0;
+
+	/* each type is there once; @ns may be a copy */
+	while (i < l->n_namespaces && l->namespaces[i].type != ns->type)
+		i++;
+	return rb_arena_printf(c->arena, "linux.namespaces[%zu]%s", i, suffix);
 }
 
 const char *compile_ns_at(struct compile *c, unsigned long flag)

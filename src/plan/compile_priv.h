@@ -28,6 +28,7 @@ struct compile {
 	bool attached; /* emit_attached() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
 	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
+	bool network_only;		/* another runtime does the rest, netDevices too */
 	const char *root_path, *bundle; /* absolute, cleaned; for comparing, never for opening */
 };
 
@@ -108,6 +109,16 @@ int check_devices(struct compile *c, struct rb_err *err);
 int emit_devices(struct compile *c, struct rb_err *err);
 int emit_links(struct compile *c, struct rb_err *err);
 int emit_console(struct compile *c, struct rb_err *err);
+
+/* compile_net.c */
+int check_network(struct compile *c, struct rb_err *err);
+int emit_network(struct compile *c, struct rb_err *err);
+int emit_netns(struct compile *c, struct rb_err *err);
+int emit_net_files(struct compile *c, struct rb_err *err);
+int emit_net_links(struct compile *c, struct rb_err *err);
+int emit_net_mounts(struct compile *c, struct rb_err *err);
+/** compile_has_links() - does the host side change the container's network? */
+bool compile_has_links(const struct compile *c);
 
 /* compile_sysctl.c */
 int emit_sysctl(struct compile *c, struct rb_err *err);

@@ -338,6 +338,50 @@ static void json_text(const struct rb_step *step, struct object *o)
 	add_text(o, "text", step->u.text.text);
 }
 
+static void json_network(const struct rb_step *step, struct object *o)
+{
+	const struct rb_ext *e = step->u.network.ext;
+
+	add_number(o, "interfaces", (int64_t)e->network.n_ifaces);
+	add_number(o, "ports", (int64_t)e->network.n_ports);
+	add_bool(o, "masquerade", e->network.masquerade);
+}
+
+static void json_net(const struct rb_step *step, struct object *o)
+{
+	const struct rb_iface *f = step->u.net.iface;
+
+	if (f) {
+		add_text(o, "type", f->type);
+		add_text(o, "name", f->name);
+		add_text(o, "hostName", f->host_name);
+		add_text(o, "bridge", f->bridge);
+		add_text(o, "parent", f->parent);
+		add_bool(o, "host", step->u.net.host);
+	}
+	add_text(o, "to", step->u.net.text);
+	add_text(o, "via", step->u.net.via);
+}
+
+static void json_netdev(const struct rb_step *step, struct object *o)
+{
+	add_text(o, "hostName", step->u.netdev.dev->host_name);
+	add_text(o, "name", step->u.netdev.dev->name);
+}
+
+static void json_files(const struct rb_step *step, struct object *o)
+{
+	add_bool(o, "resolvConf", step->u.files.resolv);
+	add_bool(o, "hosts", step->u.files.hosts);
+	add_number(o, "uid", step->u.files.uid);
+	add_number(o, "gid", step->u.files.gid);
+}
+
+static void json_file(const struct rb_step *step, struct object *o)
+{
+	add_text(o, "path", step->u.file.path);
+}
+
 static void (*const writers[RB_STEP_COUNT])(const struct rb_step *step, struct object *o) = {
 #define RB_STEP(kind, name, side, data) [RB_STEP_##kind] = json_##data,
 #include "runbox/steps.def"

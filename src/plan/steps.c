@@ -552,6 +552,158 @@ static void describe_exec(const struct rb_step *step, struct rb_buf *out)
 	}
 }
 
+/* --- network --- */
+
+static void describe_network(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_ext *e = step->u.network.ext;
+
+	rb_buf_add(out, "reserve");
+	for (size_t i = 0; i < e->network.n_ifaces; i++) {
+		rb_buf_add(out, i ? ", " : " ");
+		text(out, e->network.ifaces[i].name);
+		rb_buf_add(out, e->network.ifaces[i].addresses.n ? " " : "");
+		words(out, &e->network.ifaces[i].addresses, " ");
+	}
+	for (size_t i = 0; i < e->network.n_ports; i++)
+		rb_buf_printf(out, ", %s port %u", e->network.ports[i].protocol,
+			      e->network.ports[i].host);
+}
+
+static void describe_netns(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_add(out, "/run/netns/");
+	text(out, step->u.text.text);
+	rb_buf_add(out, ", made if it is not there");
+}
+
+static void describe_net_files(const struct rb_step *step, struct rb_buf *out)
+{
+	bool both = step->u.files.resolv && step->u.files.hosts;
+
+	rb_buf_printf(out, "%s%s%s, owner " U32 ":" U32, step->u.files.resolv ? "resolv.conf" : "",
+		      both ? " and " : "", step->u.files.hosts ? "hosts" : "", step->u.files.uid,
+		      step->u.files.gid);
+}
+
+static void describe_bridge(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_iface *f = step->u.net.iface;
+
+	text(out, f->bridge);
+	rb_buf_add(out, f->host_addresses.n ? " with " : "");
+	words(out, &f->host_addresses, " ");
+	rb_buf_add(out, ", made if it is not there");
+}
+
+static void describe_net_link(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_iface *f = step->u.net.iface;
+
+	rb_buf_printf(out, "%s ", f->type);
+	text(out, f->name);
+	if (f->parent) {
+		rb_buf_add(out, " on ");
+		text(out, f->parent);
+	} else {
+		rb_buf_add(out, ", on the host ");
+		text(out, f->host_name ? f->host_name : "by a name of its own");
+	}
+	if (f->bridge) {
+		rb_buf_add(out, " in ");
+		text(out, f->bridge);
+	}
+	if (f->vlan_id.set)
+		rb_buf_printf(out, " vlan " U32, f->vlan_id.v);
+	if (f->mode)
+		rb_buf_printf(out, " mode %s", f->mode);
+	if (f->mac)
+		rb_buf_printf(out, " mac %s", f->mac);
+	if (f->mtu.set)
+		rb_buf_printf(out, " mtu " U32, f->mtu.v);
+}
+
+static void describe_net_device(const struct rb_step *step, struct rb_buf *out)
+{
+	text(out, step->u.netdev.dev->host_name);
+	rb_buf_add(out, " of the host as ");
+	text(out,
+	     step->u.netdev.dev->name ? step->u.netdev.dev->name : step->u.netdev.dev->host_name);
+}
+
+static void add_end(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_iface *f = step->u.net.iface;
+
+	if (step->u.net.host && f->host_name)
+		text(out, f->host_name);
+	else
+		text(out, f->name);
+	rb_buf_add(out, step->u.net.host ? " on the host" : "");
+}
+
+static void describe_address(const struct rb_step *step, struct rb_buf *out)
+{
+	text(out, step->u.net.text);
+	rb_buf_add(out, " on ");
+	add_end(step, out);
+}
+
+static void describe_route(const struct rb_step *step, struct rb_buf *out)
+{
+	text(out, step->u.net.text);
+	rb_buf_add(out, " via ");
+	text(out, step->u.net.via);
+}
+
+static void add_rate(const struct rb_shape *s, struct rb_buf *out)
+{
+	if (s->rate_bits.set)
+		rb_buf_printf(out, " %" PRIu64 " bit/s", s->rate_bits.v);
+	if (s->burst_bytes.set)
+		rb_buf_printf(out, " burst %" PRIu64, s->burst_bytes.v);
+}
+
+static void describe_shape(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_iface *f = step->u.net.iface;
+
+	rb_buf_printf(out, "%s of ", step->u.net.host ? "ingress" : "egress");
+	text(out, f->name);
+	add_rate(step->u.net.host ? &f->ingress : &f->egress, out);
+	if (step->u.net.host)
+		return;
+	if (f->delay_ms > 0)
+		rb_buf_printf(out, " delay %g ms", f->delay_ms);
+	if (f->jitter_ms > 0)
+		rb_buf_printf(out, " jitter %g ms", f->jitter_ms);
+	if (f->loss_percent > 0)
+		rb_buf_printf(out, " loss %g %%", f->loss_percent);
+}
+
+static void describe_nat(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_ext *e = step->u.network.ext;
+	const char *sep = "";
+
+	for (size_t i = 0; i < e->network.n_ports; i++) {
+		const struct rb_port *p = &e->network.ports[i];
+
+		rb_buf_printf(out, "%s%s ", sep, p->protocol);
+		text(out, p->host_ip ? p->host_ip : "*");
+		rb_buf_printf(out, ":%u -> %u", p->host, p->container);
+		sep = ", ";
+	}
+	if (e->network.masquerade)
+		rb_buf_printf(out, "%smasquerade", sep);
+}
+
+static void describe_net_file(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_add(out, "runbox's own on ");
+	text(out, step->u.file.path);
+}
+
 /* What has no undo dies with the child's namespaces. */
 static const struct {
 	void (*describe)(const struct rb_step *step, struct rb_buf *out);
@@ -562,6 +714,17 @@ static const struct {
 	[RB_STEP_LIMITS] = { describe_limits, NULL },
 	[RB_STEP_DEVICE_RULES] = { describe_device_rules, NULL },
 	[RB_STEP_FILTER] = { describe_filter, NULL },
+	[RB_STEP_NETWORK] = { describe_network, "give addresses and ports back" },
+	[RB_STEP_NETNS] = { describe_netns, "remove it with its last user, if runbox made it" },
+	[RB_STEP_NET_FILES] = { describe_net_files, NULL },
+	[RB_STEP_BRIDGE] = { describe_bridge, "remove it with its last user, if runbox made it" },
+	[RB_STEP_LINK] = { describe_net_link, "remove the device" },
+	[RB_STEP_NET_DEVICE] = { describe_net_device, "give it back, under its name" },
+	[RB_STEP_ADDRESS] = { describe_address, NULL },
+	[RB_STEP_ROUTE] = { describe_route, NULL },
+	[RB_STEP_SHAPE] = { describe_shape, NULL },
+	[RB_STEP_NAT] = { describe_nat, "remove the table" },
+	[RB_STEP_NET_FILE] = { describe_net_file, NULL },
 	[RB_STEP_OPEN_ROOT] = { describe_open_root, NULL },
 	[RB_STEP_OPEN_SOURCE] = { describe_open_source, NULL },
 	[RB_STEP_CLONE] = { describe_clone, "end the process" },
