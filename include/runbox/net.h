@@ -1,9 +1,9 @@
 /* net.h - what netlink is asked to do: links, addresses, routes, shaping, nftables
  *
- * src/net knows nothing of containers: it takes the descriptor of a network namespace and plain structs
- * without pointers, so that a request can be carried out in this process or by the helper runbox-veth,
- * which alone is linked with libmnl where runbox itself is static. Either way it is the same code:
- * rb_net_perform().
+ * src/net knows nothing of containers: it takes the descriptor of a network namespace and plain
+ * structs without pointers, so that a request can be carried out in this process or by the helper
+ * runbox-veth, which alone is linked with libmnl where runbox itself is static. Either way it is
+ * the same code: rb_net_perform().
  */
 #ifndef RUNBOX_NET_H
 #define RUNBOX_NET_H
@@ -45,7 +45,8 @@ enum rb_net_link_kind {
 };
 
 enum rb_net_verb {
-	RB_NET_LINK_ADD, /* name, kind, mac, mtu, master, peer...; with a namespace: the peer there */
+	RB_NET_LINK_ADD, /* name, kind, mac, mtu, master, peer...; with a namespace: the peer there
+			  */
 	RB_NET_LINK_DEL, /* name, and mac if given, has to be that of the link; "gone" is success */
 	RB_NET_LINK_SHOW, /* name: into the result */
 	RB_NET_LINK_UP,	  /* name */
@@ -56,7 +57,8 @@ enum rb_net_verb {
 	RB_NET_SHAPE,	  /* name, shape: replaces what is there */
 	RB_NET_NAT,	  /* table name in text; data: struct rb_net_nat */
 	RB_NET_NAT_DEL,	  /* table name in text */
-	RB_NET_CUT, /* table name in text; data: pairs of interface indexes that do not reach each other */
+	RB_NET_CUT, /* table name in text; data: pairs of interface indexes that do not reach each
+		       other */
 	RB_NET_VERBS
 };
 
@@ -122,16 +124,18 @@ struct rb_net_result {
 
 /* --- ip.c: addresses as text, pure --- */
 
-/** rb_ip_parse() - "192.168.17.2", "fd17::2/64"; without a prefix the longest. Return: 0 or -EINVAL */
+/** rb_ip_parse() - "192.168.17.2", "fd17::2/64"; without a prefix the longest. Return: 0 or -EINVAL
+ */
 int rb_ip_parse(const char *text, struct rb_ip *ret);
 /** rb_ip_format() - the address, with its prefix when @with_prefix. @buf: filled. Return: buf */
 char *rb_ip_format(const struct rb_ip *ip, bool with_prefix, char buf[64]);
 /** rb_ip_bits() - 32 or 128 */
 unsigned rb_ip_bits(const struct rb_ip *ip);
-/** rb_ip_host() - address number @n of the subnet of @net; false when it has no such host address (the
- *  subnet's own address, and of IPv4 the broadcast address, are none) */
+/** rb_ip_host() - address number @n of the subnet of @net; false when it has no such host address
+ * (the subnet's own address, and of IPv4 the broadcast address, are none) */
 bool rb_ip_host(const struct rb_ip *net, uint64_t n, struct rb_ip *ret);
-/** rb_ip_host_number() - which address of the subnet of @net it is; false: of none, or further than 64 bits */
+/** rb_ip_host_number() - which address of the subnet of @net it is; false: of none, or further than
+ * 64 bits */
 bool rb_ip_host_number(const struct rb_ip *net, const struct rb_ip *ip, uint64_t *ret);
 /** rb_ip_same() - the same address, whatever the prefix */
 bool rb_ip_same(const struct rb_ip *a, const struct rb_ip *b);
@@ -149,8 +153,8 @@ char *rb_mac_format(const uint8_t mac[6], char buf[18]);
  * @ns_fd: the other namespace, -1 for none
  * @data:  op->data_len bytes
  * @res:   may be NULL
- * In this process when rb_net_local is set, else by the helper, which is started when first needed and
- * ends with rb_net_end() or with this process. Return: 0 or a reporting failure
+ * In this process when rb_net_local is set, else by the helper, which is started when first needed
+ * and ends with rb_net_end() or with this process. Return: 0 or a reporting failure
  */
 int rb_net_call(const struct rb_net_op *op, const void *data, int ns_fd, struct rb_net_result *res,
 		struct rb_err *err);
@@ -168,7 +172,8 @@ extern rb_net_fn *rb_net_local;
 
 /** rb_net_perform() - carry one request out in this process, which has one thread. */
 rb_net_fn rb_net_perform;
-/** rb_net_serve() - the helper: carry out what comes over @sock until its end. Return: 0 or -errno */
+/** rb_net_serve() - the helper: carry out what comes over @sock until its end. Return: 0 or -errno
+ */
 int rb_net_serve(int sock);
 
 /* what goes over the socket of the helper */

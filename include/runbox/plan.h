@@ -162,15 +162,16 @@ struct rb_step {
 		struct {
 			const char *text;
 		} text;
-		/* iface: number index of the config; text: an address, or where a route leads; via: of a route;
-		 * slot: which of the interface's addresses; host: of the host's end, not the container's */
+		/* iface: number index of the config; text: an address, or where a route leads; via:
+		 * of a route; slot: which of the interface's addresses; host: of the host's end,
+		 * not the container's */
 		struct {
 			const struct rb_iface *iface;
 			size_t index, slot;
 			const char *text, *via;
 			bool host;
-			const char *
-				netns; /* a namespace that outlives the container, NULL if it does not */
+			const char *netns; /* a namespace that outlives the container, NULL if it
+					      does not */
 		} net;
 		struct {
 			const struct rb_net_device *dev;

@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** The first user namespace has a fixed inode number: PROC_USER_INIT_INO, include/linux/proc_ns.h */
+/** The first user namespace has a fixed inode number: PROC_USER_INIT_INO, include/linux/proc_ns.h
+ */
 #define RB_INIT_USER_NS_INODE 0xEFFFFFFDu
 
 /**
@@ -28,13 +29,14 @@ int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time);
  */
 int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
 
-/** rb_proc_alive() - is that process there and not a zombie? One that /proc hides counts as there. */
+/** rb_proc_alive() - is that process there and not a zombie? One that /proc hides counts as there.
+ */
 bool rb_proc_alive(pid_t pid, uint64_t start_time);
 
 /**
  * rb_self_path() - absolute path of our own executable
- * The detached mount that it is protected by has no path: then it is what argv[0] leads to. Call it before the
- * working directory changes. Return: 0 or -errno
+ * The detached mount that it is protected by has no path: then it is what argv[0] leads to. Call it
+ * before the working directory changes. Return: 0 or -errno
  */
 int rb_self_path(char *buf, size_t size);
 

@@ -97,6 +97,8 @@ int rb_store_open(struct rb_store *store, const char *root, const char *id, enum
 void rb_store_close(struct rb_store *store);
 #define rb_autostore __attribute__((cleanup(rb_store_close))) struct rb_store
 
+/** rb_store_lock() - wait for the lock if it is not held. Return: 0; -ENOENT, removed meanwhile */
+int rb_store_lock(struct rb_store *store, struct rb_err *err);
 /** rb_store_unlock() - let other verbs at it, keep it open */
 void rb_store_unlock(struct rb_store *store);
 /** rb_store_is_locked() - does another process hold the lock? */
@@ -162,6 +164,14 @@ struct rb_container {
 /** rb_container_open() - open, lock if asked for, load, look at the status */
 int rb_container_open(struct rb_container *c, const char *root, const char *id,
 		      enum rb_store_lock lock, struct rb_err *err);
+/**
+ * rb_container_take() - go on with what was just created, without letting go of the lock
+ * @store: of the create, becomes the container's. What create wrote is read once.
+ */
+int rb_container_take(struct rb_container *c, struct rb_store *store, struct rb_err *err);
+/** rb_container_lock() - lock an open container again and look at its status. Return: 0; -ENOENT, it was
+ * deleted meanwhile; or a failure */
+int rb_container_lock(struct rb_container *c, struct rb_err *err);
 /** rb_container_open_damaged() - load from the journal alone, for `delete --force` when state.json
  * is unreadable. Before: rb_container_open() failed with the lock taken. */
 int rb_container_open_damaged(struct rb_container *c, struct rb_err *err);

@@ -16,9 +16,10 @@
 #define RB_SPEC_VERSION "1.3.0"
 
 /* --- tables of verbs, one a file --- */
-extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_events, rb_cmd_exec, rb_cmd_features,
-	rb_cmd_gc, rb_cmd_kill, rb_cmd_list, rb_cmd_pause, rb_cmd_plan, rb_cmd_ps, rb_cmd_resume,
-	rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state, rb_cmd_update, rb_cmd_wait;
+extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_events, rb_cmd_exec,
+	rb_cmd_features, rb_cmd_gc, rb_cmd_kill, rb_cmd_list, rb_cmd_pause, rb_cmd_plan, rb_cmd_ps,
+	rb_cmd_resume, rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state, rb_cmd_update,
+	rb_cmd_wait;
 
 /* --- rows of options that several verbs have --- */
 #define RB_OPT_FIELD(field) .offset = offsetof(struct rb_cli, field)

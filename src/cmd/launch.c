@@ -207,6 +207,7 @@ static void take_back(struct rb_launch *l)
 		rb_log_warn("container %s: %s", l->id, err.msg);
 }
 
+/* On success the container stays locked, in l->record.store, until somebody takes it or rb_launch_done(). */
 int rb_launch_create(struct rb_launch *l, struct rb_cli *cli, bool detached, struct rb_err *err)
 {
 	int r = prepare(l, cli, detached, err);
@@ -234,7 +235,5 @@ int rb_launch_create(struct rb_launch *l, struct rb_cli *cli, bool detached, str
 	r = rb_send_pidfd(l->pidfd_sock, l->run.pid, err);
 	if (r < 0)
 		take_back(l);
-	else
-		rb_record_done(&l->record);
 	return r;
 }

@@ -8,44 +8,38 @@
 #include "runbox/log.h"
 #include "runbox/proc.h"
 
-static int open_container(struct rb_container *c, const struct rb_launch *l, struct rb_err *err)
-{
-	return rb_container_open(c, l->root, l->id, RB_LOCK_WAIT, err);
-}
-
 /* Nothing of a run that failed stays; the failure that counts is the first. */
-static void give_up(const struct rb_launch *l)
+static void give_up(struct rb_container *c, const char *id)
 {
-	rb_autocontainer c = RB_CONTAINER_NONE;
 	struct rb_err err = { 0 };
-	int r = open_container(&c, l, &err);
+	int r = rb_container_lock(c, &err);
 
 	if (r == 0)
-		r = rb_container_destroy(&c, &err);
+		r = rb_container_destroy(c, &err);
 	if (r < 0 && r != -ENOENT)
-		rb_log_warn("container %s: %s", l->id, err.msg);
+		rb_log_warn("container %s: %s", id, err.msg);
 }
 
-static int start(const struct rb_launch *l, struct rb_notify *notify, struct rb_err *err)
+/* From create on nobody else had the lock; once the program runs, other verbs may have it. */
+static int start(struct rb_container *c, struct rb_notify *notify, struct rb_err *err)
 {
-	rb_autocontainer c = RB_CONTAINER_NONE;
-	int r = open_container(&c, l, err);
+	int r = rb_notify_open(notify, c, err);
 
 	if (r == 0)
-		r = rb_verb_check(RB_VERB_START, c.status, l->id, err);
+		r = rb_container_start(c, err);
 	if (r == 0)
-		r = rb_notify_open(notify, &c, err);
-	return r < 0 ? r : rb_container_start(&c, err);
+		rb_store_unlock(&c->store);
+	return r;
 }
 
-static int run_detached(struct rb_launch *l, struct rb_err *err)
+static int run_detached(struct rb_launch *l, struct rb_container *c, struct rb_err *err)
 {
 	struct rb_notify notify = { .fd = -1 };
 	rb_autofd pidfd = -1;
-	int r = start(l, &notify, err);
+	int r = start(c, &notify, err);
 
 	if (r < 0) {
-		give_up(l);
+		give_up(c, l->id);
 	} else if (notify.fd >= 0) {
 		/* held open by nobody else, so it is still that process */
 		r = rb_proc_open(l->run.pid, l->record.start_time, &pidfd);
@@ -55,7 +49,8 @@ static int run_detached(struct rb_launch *l, struct rb_err *err)
 	return r;
 }
 
-static int run_foreground(struct rb_launch *l, bool keep, struct rb_err *err)
+static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep,
+			  struct rb_err *err)
 {
 	struct rb_notify notify = { .fd = -1 };
 	struct rb_foreground fg = {
@@ -70,18 +65,19 @@ static int run_foreground(struct rb_launch *l, bool keep, struct rb_err *err)
 	int r = rb_foreground_begin(&fg, err);
 
 	if (r == 0)
-		r = start(l, &notify, err);
+		r = start(c, &notify, err);
 	if (r == 0)
 		r = rb_foreground_loop(&fg, &status, err);
 	rb_foreground_end(&fg);
 	rb_notify_close(&notify);
 	if (r < 0 || !keep)
-		give_up(l);
+		give_up(c, l->id);
 	return r < 0 ? r : status;
 }
 
 static int run(struct rb_cli *cli, struct rb_err *err)
 {
+	rb_autocontainer c = RB_CONTAINER_NONE;
 	struct rb_launch l;
 	int r;
 
@@ -90,7 +86,11 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 	rb_launch_init(&l);
 	r = rb_launch_create(&l, cli, cli->detach, err);
 	if (r == 0)
-		r = cli->detach ? run_detached(&l, err) : run_foreground(&l, cli->keep, err);
+		r = rb_container_take(&c, &l.record.store, err);
+	if (r == 0)
+		r = cli->detach ? run_detached(&l, &c, err)
+				: run_foreground(&l, &c, cli->keep, err);
+	rb_container_close(&c); /* it names the id and the root of the launch */
 	rb_launch_done(&l);
 	return r;
 }

@@ -172,7 +172,7 @@ static int complete_memory(const struct rb_cgroup_dir *dirs, size_t n, struct rb
 		return 0;
 	(void)rb_fail_at(err, AT "memory.limit",
 			 "a limit of %lld is higher than that of memory and swap together, %lld",
-			 (long long)res->memory.limit.v, (long long)(limit + swap));
+			 (long long)res->memory.limit.v, (long long)limit + (long long)swap);
 	return rb_err_hint(err, "set memory.swap (--memory-swap) too");
 }
 

@@ -29,23 +29,31 @@ static void close_span(unsigned from, unsigned to)
 		(void)close((int)fd);
 }
 
-/* Close all but stdio, what the caller asked to pass on, and @keep1, @keep2 (-1: none). */
-static void close_others(const struct rb_run *run, int keep1, int keep2)
+/* The least descriptor of @keep that is not below @from, or -1 */
+static int next_kept(const int *keep, size_t n, unsigned from)
+{
+	int least = -1;
+
+	for (size_t i = 0; i < n; i++)
+		if (keep[i] >= 0 && (unsigned)keep[i] >= from && (least < 0 || keep[i] < least))
+			least = keep[i];
+	return least;
+}
+
+void rb_close_others(const struct rb_run *run, const int *keep, size_t n)
 {
 	unsigned from = 3 + run->preserve_fds;
-	int keep[2] = { keep1 < keep2 ? keep1 : keep2, keep1 < keep2 ? keep2 : keep1 };
+	int next;
 
-	for (int i = 0; i < 2; i++) {
-		if (keep[i] < 0 || (unsigned)keep[i] < from)
-			continue;
-		if ((unsigned)keep[i] > from)
-			close_span(from, (unsigned)keep[i] - 1);
-		from = (unsigned)keep[i] + 1;
+	while ((next = next_kept(keep, n, from)) >= 0) {
+		if ((unsigned)next > from)
+			close_span(from, (unsigned)next - 1);
+		from = (unsigned)next + 1;
 	}
 	close_span(from, ~0u);
 }
 
-/* Forget descriptors that close_others() has closed. */
+/* Forget descriptors that rb_close_others() has closed. */
 static void forget(struct rb_run *run)
 {
 	run->bundle_fd = run->state_fd = run->pidfd = run->target = run->gate = -1;
@@ -65,9 +73,9 @@ void rb_child_enter(struct rb_run *run)
 	if (!(run->plan->new_ns & CLONE_NEWUSER))
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (run->target >= 0) {
-		/* the processes of the container it entered are hostile: nothing of the host comes
-		 * along */
-		close_others(run, run->sync, run->console_sock);
+		/* the processes of the container it entered are hostile: the go-between has closed
+		 * what is the host's */
+		rb_closep(&run->target);
 		forget(run);
 		run->root_fd =
 			open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
@@ -110,14 +118,16 @@ static int wait_for_start(int gate, struct rb_err *err)
 
 int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	int gate, conn;
+	int gate, conn, keep[2];
 
 	(void)step;
 	if (run->gate < 0)
 		return 0;
 	rb_log_forward(-1, NULL);
 	gate = run->gate;
-	close_others(run, gate, run->seccomp_sock);
+	keep[0] = gate;
+	keep[1] = run->seccomp_sock;
+	rb_close_others(run, keep, 2);
 	forget(run);
 	run->sync = run->console_sock = -1;
 	conn = wait_for_start(gate, err);

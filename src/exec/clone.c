@@ -2,7 +2,9 @@
  *
  * The process is always a child of this one. Without joins it is cloned directly. With joins a
  * go-between enters the namespaces and clones with CLONE_PARENT, so that this process, which runs
- * hooks and undo, stays where it is. Order of entry: a namespace that the host side has rights over
+ * hooks and undo, stays where it is. What enters a running container is seen there from its first
+ * moment on, so the go-between has closed all that is the host's by then: it is itself born in the
+ * cgroup, and its verdict goes by memory that the process does not get. Order of entry: a namespace that the host side has rights over
  * is entered before the user namespace, the others after it, with the rights it grants
  * (user_namespaces(7)); pid affects only children and comes last. Every namespace file is opened
  * and checked before the first is entered.
@@ -15,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -139,72 +142,80 @@ struct entry {
 		  struct rb_err *err);
 	int *fds;
 	size_t n_fds;
-	bool cgroup_ns_last; /* the child itself enters that of run->target */
+	bool hostile; /* others are there already: see above */
 };
 
-/* cgroups(7) "nsdelegate": a process inside a cgroup namespace cannot make one anywhere but inside it,
- * so the child is born in its cgroup first. */
-static void enter_cgroup_ns(struct rb_run *run)
+/* Leave what is the host's: descriptors, and in /proc/PID/environ the caller's environment. */
+static void hide(const struct rb_run *run)
 {
-	struct rb_err err = { 0 };
+	/* the last one is of a process that is there anyway */
+	const int keep[] = { run->sync, run->console_sock, run->seccomp_sock, run->target };
 
-	if (setns(run->target, CLONE_NEWCGROUP) == 0)
-		return;
-	(void)rb_fail_sys(&err, errno, "enter the container's cgroup namespace");
-	rb_sync_fail(run->sync, &err);
-	_exit(1);
+	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
+	for (char **e = environ; e && *e; e++)
+		memset(*e, 0, strlen(*e));
+	environ = NULL;
 }
 
-static void __attribute__((noreturn))
-go_between(struct rb_run *run, const struct rb_step *step, const struct entry *e, int sock)
+static void __attribute__((noreturn)) go_between(struct rb_run *run, const struct rb_step *step,
+						 const struct entry *e, struct verdict *verdict)
 {
-	struct verdict v = { 0 };
+	bool in_cgroup = false;
+	pid_t pid;
 
 	/* what it enters may be hostile: nothing of it may be read or traced from there */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (e->go(run, step, e->fds, &v.err) == 0) {
-		v.pid = clone_process(e->flags | CLONE_PARENT, e->cgroup_fd, &v.in_cgroup);
-		if (v.pid == 0) {
-			for (size_t i = 0; i < e->n_fds; i++)
-				rb_closep(&e->fds[i]);
-			(void)close(sock);
-			if (e->cgroup_ns_last)
-				enter_cgroup_ns(run);
-			rb_child_main(run);
-		}
-		if (v.pid < 0)
-			(void)rb_fail_sys(&v.err, -v.pid, "clone the container's process");
+	if (e->go(run, step, e->fds, &verdict->err) < 0)
+		_exit(0);
+	if (e->hostile)
+		hide(run);
+	/* MADV_DONTFORK: else who takes over the process could name another pid */
+	if (madvise(verdict, sizeof(*verdict), MADV_DONTFORK) < 0) {
+		(void)rb_fail_sys(&verdict->err, errno, "keep memory to oneself");
+		_exit(0);
 	}
-	(void)send(sock, &v, sizeof(v), MSG_NOSIGNAL); /* nobody reads: then nobody needs it */
+	pid = clone_process(e->flags | CLONE_PARENT, e->hostile ? -1 : e->cgroup_fd, &in_cgroup);
+	if (pid == 0) {
+		for (size_t i = 0; i < e->n_fds; i++)
+			rb_closep(&e->fds[i]);
+		rb_child_main(run);
+	}
+	if (!e->hostile)
+		verdict->in_cgroup = in_cgroup;
+	if (pid < 0)
+		(void)rb_fail_sys(&verdict->err, -pid, "clone the container's process");
+	else
+		verdict->pid = pid;
 	_exit(0);
 }
 
 static int clone_between(struct rb_run *run, const struct rb_step *step, const struct entry *e,
 			 struct verdict *v, struct rb_err *err)
 {
-	rb_autofd ours = -1, theirs = -1;
-	int pair[2], status;
+	struct verdict *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool in_cgroup = false;
 	pid_t middle;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return rb_fail_sys(err, errno, "make a socket pair");
-	ours = pair[0];
-	theirs = pair[1];
-	middle = fork();
-	if (middle < 0)
-		return rb_fail_sys(err, errno, "fork");
+	if (shared == MAP_FAILED)
+		return rb_fail_sys(err, errno, "map memory");
+	middle = clone_process(0, e->hostile ? e->cgroup_fd : -1, &in_cgroup);
 	if (middle == 0) {
-		rb_closep(&ours);
-		go_between(run, step, e, theirs);
+		shared->in_cgroup = in_cgroup;
+		go_between(run, step, e, shared);
 	}
-	rb_closep(&theirs);
-	if (recv(ours, v, sizeof(*v), 0) != sizeof(*v))
-		(void)rb_fail(&v->err, RB_ERR_SYS,
-			      "the process that enters the namespaces ended unexpectedly");
-	while (waitpid(middle, &status, 0) < 0 && errno == EINTR)
-		;
+	if (middle > 0)
+		while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+			;
+	*v = *shared;
+	(void)munmap(shared, sizeof(*shared)); /* our own mapping */
+	if (middle < 0)
+		return rb_fail_sys(err, -middle, "clone the process that enters the namespaces");
 	if (v->pid > 0)
 		return 0;
+	if (v->err.msg[0] == '\0')
+		(void)rb_fail(&v->err, RB_ERR_SYS,
+			      "the process that enters the namespaces ended unexpectedly");
 	*err = v->err;
 	return err->errnum > 0 ? -err->errnum : -EINVAL;
 }
@@ -309,11 +320,6 @@ int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	return r < 0 ? r : rb_record_process(run, err);
 }
 
-static unsigned long late_flags(const struct rb_step *step)
-{
-	return step->u.enter.into ? step->u.enter.flags & CLONE_NEWCGROUP : 0;
-}
-
 /* setns(2) by pidfd: all namespaces at once, of the very process that was checked (Linux 5.8). */
 static int enter_target(const struct rb_run *run, const struct rb_step *step, int *fds,
 			struct rb_err *err)
@@ -322,14 +328,14 @@ static int enter_target(const struct rb_run *run, const struct rb_step *step, in
 	/* while the host's mounts are still there; the child is born where its parent is */
 	if (rb_cgroup_enter(step->u.enter.dirs, step->u.enter.n_dirs, err) < 0)
 		return -EPERM;
-	if (setns(run->target, (int)(step->u.enter.flags & ~late_flags(step))) < 0)
+	if (setns(run->target, (int)step->u.enter.flags) < 0)
 		return rb_fail_sys(err, errno, "enter the container's namespaces");
 	return 0;
 }
 
 int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	struct entry e = { .cgroup_fd = -1, .go = enter_target };
+	struct entry e = { .cgroup_fd = -1, .go = enter_target, .hostile = true };
 	rb_autofd cgroup_fd = -1;
 	struct verdict v = { 0 };
 	int r = begin_clone(run, step->u.enter.into, &cgroup_fd, err);
@@ -337,7 +343,6 @@ int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	if (r < 0)
 		return r;
 	e.cgroup_fd = cgroup_fd;
-	e.cgroup_ns_last = late_flags(step) != 0;
 	r = clone_between(run, step, &e, &v, err);
 	keep_host_end(run);
 	return r < 0 ? r : finish_clone(run, step->u.enter.into, &v, err);

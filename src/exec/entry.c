@@ -1,16 +1,16 @@
 /* entry.c - where the program begins: protected already, or executed again from a read-only mount
  *
- * rb_self_protect() (self.c) makes the verbs that run code in a container execute themselves again. Done from
- * main() that pays the start-up of the C library twice: relocations, and instructions that trap in a virtual
- * machine. So the first instructions of the program are these, before the C library's: if a verb that needs it
- * is among the words and the executable is not on a read-only mount yet, make one and execute from there.
- * Whatever fails here, and whatever is not decided here (an unprivileged caller, old kernels), goes on to
- * _start, and self.c does it, or says why not.
+ * rb_self_protect() (self.c) makes the verbs that run code in a container execute themselves again.
+ * Done from main() that pays the start-up of the C library twice: relocations, and instructions
+ * that trap in a virtual machine. So the first instructions of the program are these, before the C
+ * library's: if a verb that needs it is among the words and the executable is not on a read-only
+ * mount yet, make one and execute from there. Whatever fails here, and whatever is not decided here
+ * (an unprivileged caller, old kernels), goes on to _start, and self.c does it, or says why not.
  *
- * Rule: nothing is set up yet. No relocation has been applied, there is no thread pointer (so no errno and no
- * stack protector), and no function of the C library may be called. tests/cli/security.bats sees it at work.
- * Source: System V ABI AMD64, "Process Initialization": argc, argv and environment lie on the stack, and %rdx
- * is for _start.
+ * Rule: nothing is set up yet. No relocation has been applied, there is no thread pointer (so no
+ * errno and no stack protector), and no function of the C library may be called.
+ * tests/cli/security.bats sees it at work. Source: System V ABI AMD64, "Process Initialization":
+ * argc, argv and environment lie on the stack, and %rdx is for _start.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -183,6 +183,8 @@ int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook 
  * Plain. */
 int rb_caps_apply(const struct rb_caps *sets);
 
+/** rb_close_others() - close all but stdio, what the caller asked to pass on, and @keep (-1: none) */
+void rb_close_others(const struct rb_run *run, const int *keep, size_t n);
 /** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the
  * host behind */
 void rb_child_enter(struct rb_run *run);

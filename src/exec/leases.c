@@ -183,7 +183,7 @@ static int read_switch(const char *path, char *ret)
 int rb_sysctl_hold(struct rb_leases *l, const char *path, const char *id, struct rb_err *err)
 {
 	const char *key = rb_leases_key(l, path);
-	char *file = rb_arena_printf(&l->arena, "/proc/sys/%s", path), value;
+	char *file = rb_arena_printf(&l->arena, "/proc/sys/%s", path), value = 0;
 	int r = read_switch(file, &value);
 
 	if (r < 0)

@@ -1,9 +1,10 @@
-/* net_steps_priv.h - what the network's steps share: leases on what containers have in common, the run's
- * own part, the namespaces
+/* net_steps_priv.h - what the network's steps share: leases on what containers have in common, the
+ * run's own part, the namespaces
  *
- * A bridge, a named namespace, an address of it, a switch of the host: such a thing is there once and used
- * by many. Who uses it, and whether runbox made it, is one line a user in <root>/@net/leases, changed
- * under a lock. The line is written before the thing is made, and the last user's undo removes what was made.
+ * A bridge, a named namespace, an address of it, a switch of the host: such a thing is there once
+ * and used by many. Who uses it, and whether runbox made it, is one line a user in
+ * <root>/@net/leases, changed under a lock. The line is written before the thing is made, and the
+ * last user's undo removes what was made.
  */
 #ifndef RUNBOX_NET_STEPS_PRIV_H
 #define RUNBOX_NET_STEPS_PRIV_H
@@ -39,8 +40,8 @@ struct rb_leases {
 		.dir_fd = -1, .lock_fd = -1 \
 	}
 
-/** rb_leases_open() - lock and read. @make: the directory too. Return: 0; -ENOENT without @make when there
- *  are none; or a reporting failure */
+/** rb_leases_open() - lock and read. @make: the directory too. Return: 0; -ENOENT without @make
+ * when there are none; or a reporting failure */
 int rb_leases_open(struct rb_leases *l, const char *root, bool make, struct rb_err *err);
 /** rb_leases_save() - write what was changed. */
 int rb_leases_save(struct rb_leases *l, struct rb_err *err);
@@ -86,11 +87,13 @@ struct rb_net_run {
 
 /** rb_net_state_root() - the state root: the parent of the state directory. Return: 0 or -errno */
 int rb_net_state_root(const struct rb_run *run, char *buf, size_t size);
-/** rb_net_ns() - the container's network namespace, which is not ours. Return: descriptor (run's) or failure */
+/** rb_net_ns() - the container's network namespace, which is not ours. Return: descriptor (run's)
+ * or failure */
 int rb_net_ns(struct rb_run *run, struct rb_err *err);
 /** rb_net_own_ns() - inode of our own network namespace, 0 when there is no telling */
 ino_t rb_net_own_ns(void);
-/** rb_net_device_of() - where the container is reached on the host: the bridge, or the host's end */
+/** rb_net_device_of() - where the container is reached on the host: the bridge, or the host's end
+ */
 const char *rb_net_device_of(const struct rb_run *run, size_t index);
 
 #endif

@@ -265,8 +265,8 @@ int rb_root_open_strict(int root_fd, const char *path, int flags, int *ret_fd)
 	return root_open(root_fd, path, flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS, ret_fd);
 }
 
-/* A directory of which only the last name is missing, as in a /dev that was just made: no walk. Return: 1 when
- * that is all there was to do, else the walk finds out what is in the way */
+/* A directory of which only the last name is missing, as in a /dev that was just made: no walk.
+ * Return: 1 when that is all there was to do, else the walk finds out what is in the way */
 static int make_last(int root_fd, const char *path, int *ret_fd)
 {
 	const char *slash = strrchr(path, '/');

@@ -50,13 +50,25 @@ static int open_pair(struct rb_run *run, int *ret_master, int *ret_tty, struct r
 	return 0;
 }
 
+/* The size of the caller's terminal, which is still one of our streams: set before the program can look,
+ * for the foreground's own copy comes when it may run already. */
+static bool size_of_caller(struct winsize *size)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (ioctl(fd, TIOCGWINSZ, size) == 0)
+			return true;
+	return false;
+}
+
 static int set_up(const struct rb_run *run, const struct rb_step *step, int master, int tty,
 		  struct rb_err *err)
 {
 	struct winsize size = { .ws_row = step->u.console.rows, .ws_col = step->u.console.cols };
+	bool has_size = step->u.console.has_size ||
+			(run->console_sock < 0 && size_of_caller(&size));
 	struct termios tio;
 
-	if (step->u.console.has_size && ioctl(master, TIOCSWINSZ, &size) < 0)
+	if (has_size && ioctl(master, TIOCSWINSZ, &size) < 0)
 		return rb_fail_sys(err, errno, "set the size of the terminal");
 	if (fchown(tty, step->u.console.uid, (gid_t)-1) < 0)
 		return rb_fail_sys(err, errno, "chown the terminal to %u", step->u.console.uid);

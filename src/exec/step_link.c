@@ -19,7 +19,11 @@
 
 static void name_into(char to[RB_NET_NAME], const char *name)
 {
-	(void)snprintf(to, RB_NET_NAME, "%s", name ? name : ""); /* checked by the decoder to fit */
+	size_t len = name ? strnlen(name, RB_NET_NAME - 1) : 0; /* checked by the decoder to fit */
+
+	if (len)
+		memcpy(to, name, len);
+	to[len] = '\0';
 }
 
 const char *rb_net_device_of(const struct rb_run *run, size_t index)

@@ -149,13 +149,13 @@ int rb_step_nat(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 {
 	const struct rb_ext *e = step->u.network.ext;
 	struct rb_net_op op = { .verb = RB_NET_NAT, .data_len = sizeof(struct rb_net_nat) };
-	rb_autofree struct rb_net_nat *nat = calloc(1, sizeof(*nat));
+	rb_autofree struct rb_net_nat *nat = memset(rb_xmalloc(sizeof(*nat)), 0, sizeof(*nat));
 	rb_autoleases l = RB_LEASES_NONE;
 	char root[4096];
 	int r = rb_net_state_root(run, root, sizeof(root));
 
-	if (r < 0 || !nat)
-		return rb_fail_sys(err, r < 0 ? -r : ENOMEM, "find the state root");
+	if (r < 0)
+		return rb_fail_sys(err, -r, "find the state root");
 	nat->masquerade = e->network.masquerade;
 	add_sources(run, nat);
 	r = add_ports(run, e, nat, err);
@@ -207,11 +207,10 @@ static int write_partition(struct rb_leases *l, const char *root, struct rb_err 
 {
 	struct rb_net_op op = { .verb = RB_NET_CUT };
 	rb_autofree struct rb_net_pair *pairs = rb_xmalloc(RB_NET_DATA_MAX);
-	rb_autofree uint32_t *index = calloc(l->n + 1, sizeof(*index));
+	rb_autofree uint32_t *index =
+		memset(rb_xmalloc((l->n + 1) * sizeof(*index)), 0, (l->n + 1) * sizeof(*index));
 	size_t n = 0;
 
-	if (!index)
-		return rb_fail_sys(err, ENOMEM, "allocate memory for a partition");
 	(void)snprintf(op.text, sizeof(op.text), "runbox-cut-%016llx",
 		       (unsigned long long)hash(0xcbf29ce484222325u, root));
 	for (size_t i = 0; i < l->n; i++) {

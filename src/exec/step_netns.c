@@ -1,8 +1,10 @@
-/* step_netns.c - named network namespaces as iproute2 has them, and devices of the host that move in
+/* step_netns.c - named network namespaces as iproute2 has them, and devices of the host that move
+ * in
  *
- * ip-netns(8): a namespace is bound on a file in /run/netns, a directory that is a shared mount of its own, so
- * that other mount namespaces see what is bound later. A device that is moved has to outlive the container, to
- * be given back: a bind of the namespace in the state directory keeps it until then.
+ * ip-netns(8): a namespace is bound on a file in /run/netns, a directory that is a shared mount of
+ * its own, so that other mount namespaces see what is bound later. A device that is moved has to
+ * outlive the container, to be given back: a bind of the namespace in the state directory keeps it
+ * until then.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -76,7 +78,8 @@ static int prepare_dir(struct rb_leases *l, const char *id, struct rb_err *err)
 	return 0;
 }
 
-/* In a process of its own: this one must not leave its namespace. lo is up, as in a new container. */
+/* In a process of its own: this one must not leave its namespace. lo is up, as in a new container.
+ */
 static void __attribute__((noreturn)) bind_new(const char *path)
 {
 	struct ifreq req = { .ifr_name = "lo", .ifr_flags = IFF_UP };

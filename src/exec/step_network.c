@@ -151,10 +151,10 @@ static void mark_leases(struct rb_leases *l, const struct rb_iface *f, const str
 static int choose(struct rb_leases *l, const struct rb_iface *f, const char *subnet,
 		  struct rb_ip *ret, struct rb_err *err)
 {
-	rb_autofree uint8_t *taken = calloc(1, MAX_HOSTS / 8);
+	rb_autofree uint8_t *taken = memset(rb_xmalloc(MAX_HOSTS / 8), 0, MAX_HOSTS / 8);
 	struct rb_ip net;
 
-	if (!taken || rb_ip_parse(subnet, &net) < 0)
+	if (rb_ip_parse(subnet, &net) < 0)
 		return rb_fail(err, RB_ERR_CONFIG, "%s is not a subnet", subnet);
 	for (size_t i = 0; i < f->host_addresses.n; i++)
 		mark(taken, &net, f->host_addresses.v[i]);

@@ -44,7 +44,7 @@ static int get_caps(uint64_t *permitted, uint64_t *inheritable)
 /* --- user --- */
 
 /*
- * A missing working directory is made, and one that only root may enter is entered, while we still
+ * A missing working directory is made, but not in a container that runs already, and one that only root may enter is entered, while we still
  * are root: images and engines rely on both. The cwd row looks at where we are.
  */
 static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
@@ -56,7 +56,7 @@ static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 	if (!cwd || !*cwd)
 		return 0;
 	r = rb_cwd_enter(run, cwd);
-	if (r == -ENOENT) {
+	if (r == -ENOENT && !run->is_exec) {
 		r = rb_root_make(run->root_fd, cwd, true, false, &made);
 		if (r == 0 && fchdir(made) < 0)
 			r = -errno;

@@ -35,7 +35,7 @@ int rb_net_addr_add(const struct rb_net_op *op, const void *data, int ns_fd,
 		    struct rb_net_result *res, struct rb_err *err)
 {
 	struct rb_msg m;
-	char why[128], text[64];
+	char why[128] = "", text[64];
 	int r = put_addr(op, ns_fd, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &m, err);
 
 	(void)data;
@@ -55,7 +55,7 @@ int rb_net_addr_del(const struct rb_net_op *op, const void *data, int ns_fd,
 		    struct rb_net_result *res, struct rb_err *err)
 {
 	struct rb_msg m;
-	char why[128], text[64];
+	char why[128] = "", text[64];
 	int r;
 
 	(void)data, (void)res;
@@ -79,7 +79,7 @@ int rb_net_route_add(const struct rb_net_op *op, const void *data, int ns_fd,
 	size_t size = rb_ip_bits(&op->gateway) / 8;
 	struct rb_msg m;
 	struct rtmsg *rt;
-	char why[128], to[64] = "default", via[64];
+	char why[128] = "", to[64] = "default", via[64];
 	int r;
 
 	(void)data, (void)res;

@@ -97,7 +97,7 @@ static int put_upper(struct rb_msg *m, const struct rb_net_op *op, struct rb_err
 static int set_up_by_name(bool there, int ns_fd, const char *name, struct rb_err *err)
 {
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r;
 
 	rb_msg_init(&m, RTM_NEWLINK, 0, sizeof(struct ifinfomsg));
@@ -118,7 +118,7 @@ int rb_net_link_add(const struct rb_net_op *op, const void *data, int ns_fd,
 {
 	bool moves = op->kind != RB_NET_VETH && op->kind != RB_NET_BRIDGE && op->there;
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r;
 
 	(void)data;
@@ -274,7 +274,7 @@ int rb_net_link_del(const struct rb_net_op *op, const void *data, int ns_fd,
 {
 	struct ifinfomsg *ifi;
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r = look(op->there, ns_fd, op->name, &res->info);
 
 	(void)data;
@@ -339,7 +339,7 @@ int rb_net_link_move(const struct rb_net_op *op, const void *data, int ns_fd,
 	rb_autofd own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct ifinfomsg *ifi;
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r;
 
 	if (own < 0)

@@ -106,7 +106,7 @@ static int set(const struct rb_net_op *op, int ns_fd, struct place p, const char
 	       int (*put)(struct rb_msg *m, const struct rb_net_shape *s), struct rb_err *err)
 {
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r;
 
 	begin(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, p.index, p.handle, p.parent);
@@ -126,7 +126,7 @@ static int set(const struct rb_net_op *op, int ns_fd, struct place p, const char
 static int clear(const struct rb_net_op *op, int ns_fd, struct place p, struct rb_err *err)
 {
 	struct rb_msg m;
-	char why[128];
+	char why[128] = "";
 	int r;
 
 	begin(&m, RTM_DELQDISC, 0, p.index, 0, p.parent);

@@ -91,12 +91,11 @@ void rb_msg_init(struct rb_msg *m, uint16_t type, uint16_t flags, size_t body_si
 /* netlink(7) and linux/netlink.h: with NETLINK_CAP_ACK the attributes follow struct nlmsgerr. */
 static void take_words(const struct nlmsghdr *nlh, char why[128])
 {
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attr;
 
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	mnl_attr_for_each (attr, nlh, sizeof(*e))
+	mnl_attr_for_each (attr, nlh, sizeof(struct nlmsgerr))
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG) {
 			size_t n =
 				strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
@@ -137,7 +136,7 @@ static int receive(struct mnl_socket *s, unsigned seq, mnl_cb_t cb, void *arg, c
 
 int rb_rtnl(bool there, int ns_fd, struct rb_msg *m, mnl_cb_t cb, void *arg, char why[128])
 {
-	struct mnl_socket *s;
+	struct mnl_socket *s = NULL;
 	char unused[128];
 	int r = socket_for(there, ns_fd, &s);
 

@@ -25,7 +25,7 @@ struct compile {
 	size_t n_dirs;
 	const struct rb_cgroup_dir *into; /* the v2 one: the child is born in it; NULL without v2 */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
-	bool attached; /* emit_attached() was there */
+	bool attached;			/* emit_attached() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
 	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
 	bool network_only;		/* another runtime does the rest, netDevices too */

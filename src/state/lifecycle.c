@@ -77,6 +77,21 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id,
 	return r;
 }
 
+int rb_container_take(struct rb_container *c, struct rb_store *store, struct rb_err *err)
+{
+	c->store = *store;
+	*store = (struct rb_store)RB_STORE_NONE;
+	c->status = RB_CREATED; /* nobody else had the lock since */
+	return rb_state_load(&c->store, &c->state, err);
+}
+
+int rb_container_lock(struct rb_container *c, struct rb_err *err)
+{
+	int r = rb_store_lock(&c->store, err);
+
+	return r < 0 ? r : rb_state_status(&c->store, &c->state, &c->status, err);
+}
+
 int rb_container_open_damaged(struct rb_container *c, struct rb_err *err)
 {
 	rb_state_done(&c->state);

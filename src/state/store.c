@@ -264,6 +264,11 @@ void rb_store_close(struct rb_store *store)
 	rb_closep(&store->root_fd);
 }
 
+int rb_store_lock(struct rb_store *store, struct rb_err *err)
+{
+	return store->lock_fd >= 0 ? 0 : take_lock(store, err);
+}
+
 void rb_store_unlock(struct rb_store *store)
 {
 	rb_closep(&store->lock_fd);

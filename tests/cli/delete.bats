@@ -74,3 +74,45 @@ load ../lib/helpers
 	rb delete --force "$(cid web)"
 	leaks
 }
+
+@test "delete: the pid file stays, for it is the caller's once create has told of it" {
+	make_bundle web
+	args web /bin/probe pause=1
+	create_bundle web --pid-file "$T/web.pid"
+	rb delete --force "$(cid web)"
+	[ -s "$T/web.pid" ]
+	leaks
+}
+
+@test "delete: a pid file that somebody has written since stays, also after a create that died" {
+	local n
+	make_bundle web
+	args web /bin/probe pause=1
+	for ((n = 1; n < 60; n++)); do
+		rm -f "$T/web.pid"
+		RUNBOX_FAULT=kill-after:create:$n create_bundle web --pid-file "$T/web.pid" 2>/dev/null || true
+		[ ! -e "$T/web.pid" ] || break
+		rb delete --force "$(cid web)"
+	done
+	# the first step after which it is there is the one that writes it
+	[ -s "$T/web.pid" ]
+	echo 1 >"$T/web.pid"
+	rb delete --force "$(cid web)"
+	[ "$(cat "$T/web.pid")" = 1 ]
+	leaks
+}
+
+@test "delete: a state directory is removed however deep the container has filled it" {
+	local dir n
+	make_bundle web
+	args web /bin/probe pause=1
+	NOTIFY_SOCKET=$T/none create_bundle web
+	dir=$ROOT/$(cid web)/notify
+	for n in {1..40}; do
+		dir=$dir/$n
+		mkdir "$dir"
+		echo x >"$dir/file"
+	done
+	rb delete --force "$(cid web)"
+	leaks
+}

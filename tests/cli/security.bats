@@ -301,3 +301,12 @@ host_is_whole() {
 	SECRET_OF_CALLER=1 run run_bundle b
 	[[ $output != *SECRET_OF_CALLER* ]]
 }
+
+@test "security: the directory of the notify socket on the host cannot be filled from inside" {
+	make_bundle b
+	args b /bin/sh -c 'touch /run/notify/full; mkdir /run/notify/dir; ls -A /run/notify'
+	NOTIFY_SOCKET=$T/none run run_bundle b
+	[[ $output == *"Read-only file system"* ]]
+	[[ $output != *full$'\n'* ]]
+	leaks
+}

@@ -403,7 +403,7 @@ keep() {
 		[ "$output" = "built"$'\n'"data"$'\n'"1234" ]
 		# a failing RUN: its status reaches the user
 		printf 'FROM bb\nRUN exit 42\n' >"$dir/Dockerfile.bad"
-		DOCKER=/usr/bin/docker DOCKER_BUILDKIT=$builder run dk build --network none -f "$dir/Dockerfile.bad" "$dir"
+		DOCKER=/usr/bin/docker DOCKER_BUILDKIT=$builder run dk build --force-rm --network none -f "$dir/Dockerfile.bad" "$dir"
 		[ "$status" -ne 0 ]
 		[[ $output == *42* ]]
 		dk rmi -f "built$builder" >/dev/null

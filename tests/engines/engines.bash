@@ -143,10 +143,14 @@ dk_w() {
 
 # --- scenarios ---
 
-# t COMMAND...: runs it, its output and then "[status]" unless that is 0
+# t COMMAND...: runs it; its output, then its errors, for clients mix them as they come; then "[status]"
+# unless that is 0
 t() {
-	local r=0
-	"$@" </dev/null 2>&1 || r=$?
+	local r=0 errors
+	errors=$(mktemp -p "$E")
+	"$@" </dev/null 2>"$errors" || r=$?
+	cat "$errors"
+	rm -f "$errors"
 	[ $r -eq 0 ] || echo "[$r]"
 }
 

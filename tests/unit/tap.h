@@ -37,7 +37,8 @@ __attribute__((unused)) static bool is_str(const char *got, const char *want, co
 
 	ok(good, "%s", name);
 	if (!good)
-		printf("#   got:  %s\n#   want: %s\n", got ? got : "(null)", want ? want : "(null)");
+		printf("#   got:  %s\n#   want: %s\n", got ? got : "(null)",
+		       want ? want : "(null)");
 	return good;
 }
 

@@ -1,7 +1,12 @@
 /* test_base.c - errors, text, numbers, processes: the parts that know nothing of containers */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -208,6 +213,42 @@ static void test_long_socket(void)
 	ok(rmdir(dir) == 0, "nothing is left");
 }
 
+static void *outlive(void *arg)
+{
+	(void)pause();
+	return arg;
+}
+
+/* A process whose first thread has ended looks like a zombie in /proc, and runs. */
+static void test_thread_leader(void)
+{
+	pid_t pid = fork();
+	char state = '?', raw[64] = "";
+	uint64_t start = 0;
+	pthread_t thread;
+
+	if (pid == 0) {
+		if (pthread_create(&thread, NULL, outlive, NULL) != 0)
+			_exit(1);
+		pthread_exit(NULL);
+	}
+	for (int i = 0; i < 5000 && !strstr(raw, ") Z "); i++) {
+		rb_autofree char *text = NULL;
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		if (rb_read_file(AT_FDCWD, path, 4096, &text, NULL) == 0)
+			(void)snprintf(raw, sizeof(raw), "%.60s", text);
+		(void)sched_yield();
+	}
+	ok(strstr(raw, ") Z ") != NULL, "its first thread has ended: %s", raw);
+	ok(rb_proc_stat(pid, &state, &start) == 0 && state == 'S', "it is no zombie: %c", state);
+	ok(rb_proc_alive(pid, start), "it is alive");
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	ok(!rb_proc_alive(pid, start), "and then it is not");
+}
+
 int main(void)
 {
 	test_numbers();
@@ -215,6 +256,7 @@ int main(void)
 	test_errors();
 	test_arena();
 	test_process();
+	test_thread_leader();
 	test_files();
 	test_long_socket();
 	return tap_done();

@@ -604,8 +604,9 @@ static void check_barriers(const struct made *m, const char *name)
 			last_is_host = s->u.barrier.from == RB_SIDE_HOST;
 			waiting = !last_is_host;
 		} else if (s->side == RB_SIDE_HOST) {
-			good &= waiting || (s->kind != RB_STEP_HOOK && s->kind != RB_STEP_PID_FILE &&
-					    s->kind != RB_STEP_CREATED);
+			good &= waiting ||
+				(s->kind != RB_STEP_HOOK && s->kind != RB_STEP_PID_FILE &&
+				 s->kind != RB_STEP_CREATED);
 		} else {
 			good &= !waiting;
 		}

@@ -1,0 +1,356 @@
+#!/usr/bin/env bats
+# exec.bats - runbox exec: a further process in a running container
+#
+# Whatever the process is not told comes from the config as it was frozen at create; runbox's own failures
+# end with 255; the container's side is hostile.
+load ../lib/helpers
+
+setup() {
+	rb_setup
+	requires root busybox
+}
+
+# up [JQ...]: the container "b" runs and waits
+up() {
+	make_bundle b '.process.args = ["/bin/probe", "pause=1"]' "$@"
+	start_bundle b
+}
+
+# ex ARG...: exec in it; nothing of bats is held open
+ex() {
+	rb exec "$@" </dev/null 3>&- 4>&-
+}
+
+# inside OPTION... -- SECTION...: what the probe sees as a further process
+inside() {
+	local options=()
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	SEEN=$(ex "${options[@]}" "$(cid b)" /bin/probe "$@")
+}
+
+# own_failure TEXT COMMAND...: 255, one line on stderr that holds the text
+own_failure() {
+	local text=$1 r=0
+	shift
+	"$@" >"$T/f.out" 2>"$T/f.err" </dev/null 3>&- 4>&- || r=$?
+	[ $r -eq 255 ] && [ "$(wc -l <"$T/f.err")" -eq 1 ] && grep -qF -- "$text" "$T/f.err" || {
+		printf 'status %s, expected 255 and: %s\ngot: ' "$r" "$text" >&2
+		cat "$T/f.err" >&2
+		return 1
+	}
+}
+
+@test "exec: output, streams and exit status are the program's" {
+	up
+	run -0 --separate-stderr ex "$(cid b)" sh -c 'echo out; echo err >&2'
+	[ "$output" = out ]
+	[ "$stderr" = err ]
+	run -9 ex "$(cid b)" sh -c 'exit 9'
+	run -143 ex "$(cid b)" sh -c 'kill -TERM $$'
+	[ "$(echo text | rb exec "$(cid b)" cat 3>&- 4>&-)" = text ]
+}
+
+@test "exec: all namespaces, the cgroup and the root are the container's" {
+	up '.linux.namespaces += [{"type": "time"}]'
+	local pid ns
+	pid=$(pid_of b)
+	inside -- namespaces
+	for ns in cgroup ipc mnt net pid time user uts; do
+		expect ".ns.$ns" "\"$(readlink "/proc/$pid/ns/$ns")\""
+	done
+	ex "$(cid b)" sh -c 'echo $$; exec sleep 1000' >"$T/out" &
+	wait_for 5 test -s "$T/out"
+	local host
+	host=$(pgrep -P $! -f 'sleep 1000' || pgrep --ns "$pid" --nslist pid -x sleep)
+	diff "/proc/$pid/cgroup" "/proc/$host/cgroup"
+	[ "$(readlink "/proc/$host/root")" = "$(readlink "/proc/$pid/root")" ]
+	rb kill --all "$(cid b)" KILL
+	wait $! || true
+	wait_status b stopped
+}
+
+@test "exec: a user namespace, ids are those inside" {
+	up '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+		| .linux.gidMappings = .linux.uidMappings'
+	chown -h 100000:100000 "$T/b/rootfs"
+	inside --user 1000:1000 -- ids namespaces
+	expect .uid 1000
+	expect .ns.user "\"$(readlink "/proc/$(pid_of b)/ns/user")\""
+}
+
+@test "exec: --user by number and by name, --additional-gids" {
+	up
+	echo 'extra:x:2000:user' >"$T/group"
+	cat "$T/b/rootfs/etc/group" "$T/group" >"$T/b/rootfs/etc/group.new"
+	mv "$T/b/rootfs/etc/group.new" "$T/b/rootfs/etc/group"
+	run -0 ex --user 5:6 "$(cid b)" sh -c 'id -u; id -g; echo $HOME'
+	[ "$output" = $'5\n6\n/' ]
+	run -0 ex -u user "$(cid b)" sh -c 'id -u; id -g; id -G; echo $HOME'
+	[ "$output" = $'1000\n1000\n1000 2000\n/home/user' ]
+	run -0 ex -u user:2000 "$(cid b)" id -g
+	[ "$output" = 2000 ]
+	run -0 ex -u root:extra -g 7 --additional-gids 8 "$(cid b)" id -G
+	[[ " $output " == *" 7 8 "* ]]
+	own_failure 'nobody-such' ex -u nobody-such "$(cid b)" id
+	own_failure '4294967295' ex -u 4294967295 "$(cid b)" id
+	own_failure '12x' ex -g 12x "$(cid b)" id
+	own_failure '-1' ex --user=-1 "$(cid b)" id
+}
+
+@test "exec: --cwd, --env; the last of an environment wins" {
+	up '.process.env += ["A=config", "B=config"] | .process.cwd = "/etc"'
+	run -0 ex "$(cid b)" sh -c 'pwd; echo $A $B'
+	[ "$output" = $'/etc\nconfig config' ]
+	run -0 ex --cwd /tmp -e A=1 --env A=2 "$(cid b)" sh -c 'pwd; echo $A $B'
+	[ "$output" = $'/tmp\n2 config' ]
+	own_failure '/not/there' ex --cwd /not/there "$(cid b)" true
+}
+
+@test "exec: --cap adds, --no-new-privs sets; the rest is the container's" {
+	up '.process.capabilities = {"bounding": ["CAP_KILL"], "permitted": ["CAP_KILL"], "effective": ["CAP_KILL"]}'
+	inside -- caps
+	expect .caps.effective '["CAP_KILL"]'
+	expect .caps.inheritable '[]'
+	inside --cap CAP_CHOWN -c CAP_FOWNER --no-new-privs -- caps ids
+	expect .no_new_privs 1
+	expect '.caps.effective | sort' '["CAP_CHOWN","CAP_FOWNER","CAP_KILL"]'
+	expect .caps.ambient '[]'
+	expect .caps.inheritable '[]'
+	own_failure CAP_NO_SUCH ex --cap CAP_NO_SUCH "$(cid b)" true
+}
+
+@test "exec: --process FILE is the whole process" {
+	up '.process.rlimits = [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]'
+	jq -n '{args: ["/bin/probe", "args", "ids", "caps", "rlimits", "security", "scheduling"], cwd: "/tmp", env: ["PATH=/bin", "X=1"],
+		user: {uid: 11, gid: 12, additionalGids: [13], umask: 63},
+		noNewPrivileges: true, oomScoreAdj: 321,
+		capabilities: {bounding: ["CAP_KILL"], permitted: [], effective: []},
+		rlimits: [{type: "RLIMIT_NOFILE", soft: 55, hard: 66}],
+		ioPriority: {class: "IOPRIO_CLASS_BE", priority: 6},
+		scheduler: {policy: "SCHED_BATCH", nice: 3}}' >"$T/process.json"
+	SEEN=$(ex --process "$T/process.json" "$(cid b)")
+	expect .uid 11
+	expect .gid 12
+	expect .groups '[13]'
+	expect '.caps.bounding' '["CAP_KILL"]'
+	expect '.rlimits.RLIMIT_NOFILE' '{"soft":55,"hard":66}'
+	expect .no_new_privs 1
+	expect .umask 63
+	expect '.args[0]' '"/bin/probe"'
+	expect .cwd '"/tmp"'
+	expect .env '["PATH=/bin","X=1","HOME=/"]'
+	expect .oom_score_adj 321
+	expect .scheduler.nice 3
+	echo '{"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}} trailing' >"$T/bad.json"
+	own_failure bad.json ex --process "$T/bad.json" "$(cid b)"
+	own_failure none.json ex --process "$T/none.json" "$(cid b)"
+	own_failure 'cwd' ex --process <(echo '{"args": ["true"], "user": {"uid": 0, "gid": 0}}') "$(cid b)"
+}
+
+@test "exec: a process from stdin's file descriptor, options before the id only" {
+	up
+	echo '{"args": ["echo", "from", "fd"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}}' >"$T/p.json"
+	run -0 rb exec --process=/dev/fd/9 "$(cid b)" 9<"$T/p.json" 3>&- 4>&-
+	[ "$output" = "from fd" ]
+	# what follows the id is the program's
+	run -0 ex "$(cid b)" echo --user nobody -d
+	[ "$output" = "--user nobody -d" ]
+	run -0 ex -- "$(cid b)" echo x
+	[ "$output" = x ]
+}
+
+@test "exec: seccomp, as it was frozen at create" {
+	up '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}'
+	edit_bundle b 'del(.linux.seccomp)'
+	run -1 ex "$(cid b)" sh -c 'busybox mkdir /made'
+	[[ $output == *"not supported"* ]]
+	rm -rf "$T/b/config.json"
+	run -1 ex "$(cid b)" busybox mkdir /made
+}
+
+@test "exec: the terminal in the foreground, by --tty and by the process" {
+	requires python3
+	up
+	run -0 python3 "$LIB/onpty.py" 30x90 -- "$RUNBOX" --root "$ROOT" exec --tty "$(cid b)" sh -c 'readlink /proc/self/fd/0; stty size'
+	[ "${lines[0]%$'\r'}" = /dev/pts/0 ]
+	[ "${lines[1]%$'\r'}" = "30 90" ]
+	echo '{"terminal": true, "args": ["sh", "-c", "stty size; exit 4"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}}' >"$T/p.json"
+	run -4 python3 "$LIB/onpty.py" 30x90 -- "$RUNBOX" --root "$ROOT" exec --process "$T/p.json" "$(cid b)"
+	[[ $output == *"30 90"* ]]
+}
+
+@test "exec: --detach with console socket, pid file and pidfd socket" {
+	requires python3
+	up
+	python3 "$LIB/recvtty.py" "$T/tty.sock" >"$T/tty.out" 3>&- 4>&- &
+	local tty=$! fd
+	python3 "$LIB/recvtty.py" "$T/pidfd.sock" --pidfd >"$T/pidfd.out" 3>&- 4>&- &
+	fd=$!
+	wait_for 5 test -S "$T/tty.sock"
+	wait_for 5 test -S "$T/pidfd.sock"
+	rb exec --detach --tty --console-socket "$T/tty.sock" --pidfd-socket "$T/pidfd.sock" --pid-file "$T/pid" "$(cid b)" \
+		sh -c 'tty; echo through' >/dev/null 2>"$T/err" </dev/null 3>&- 4>&-
+	[[ $(od -An -c "$T/pid" | tr -d ' ') =~ ^[0-9]+$ ]]
+	wait $tty
+	wait $fd
+	grep -q '"fds": 1, "tty": true' "$T/tty.out"
+	grep -q through "$T/tty.out"
+	[ "$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$T/pidfd.out")" = "$(cat "$T/pid")" ]
+}
+
+@test "exec: --detach returns while the program runs, and holds nothing of the caller" {
+	up
+	# a reader of the pipe ends only when nobody holds it: streams of the program go elsewhere
+	rb exec -d --pid-file "$T/pid" "$(cid b)" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	[ "$(cat "/proc/$(cat "$T/pid")/comm")" = sleep ]
+	run -0 rb ps --format json "$(cid b)"
+	jq -e --argjson p "$(cat "$T/pid")" 'index($p) != null' <<<"$output"
+	rm "$T/pid"
+	own_failure 'executable file not found' rb exec -d --pid-file "$T/pid" "$(cid b)" nothing
+	[ ! -e "$T/pid" ]
+}
+
+@test "exec: --preserve-fds; no LISTEN_FDS" {
+	up
+	run -0 bash -c "exec 3<'$T/b/rootfs/etc/secret' 4>&-; '$RUNBOX' --root '$ROOT' exec --preserve-fds 1 '$(cid b)' sh -c 'cat <&3; ls /proc/self/fd | wc -l'"
+	[ "${lines[0]}" = "secret of the image" ]
+	# sockets of an activation are the container's own program's alone
+	run -0 bash -c "exec 3<'$T/b/rootfs/etc/secret' 4>&-; LISTEN_FDS=1 '$RUNBOX' --root '$ROOT' exec '$(cid b)' sh -c 'echo \${LISTEN_FDS:-none}; ls /proc/self/fd | wc -l'"
+	[ "$output" = $'none\n4' ]
+	own_failure preserve rb exec --preserve-fds=5 "$(cid b)" true
+}
+
+@test "exec: --cgroup is below the container's and cannot climb" {
+	up
+	own_failure cgroup ex --cgroup ../other "$(cid b)" true
+	own_failure cgroup ex --cgroup /../../other "$(cid b)" true
+	own_failure sub ex --cgroup sub "$(cid b)" true
+	local dir
+	for dir in $(left_cgroups | grep "/b\$"); do
+		mkdir "$dir/sub"
+		[ ! -e "$dir/cpuset.cpus" ] || { cat "$dir/cpuset.cpus" >"$dir/sub/cpuset.cpus"; cat "$dir/cpuset.mems" >"$dir/sub/cpuset.mems"; }
+	done
+	rb exec -d --cgroup sub --pid-file "$T/pid" "$(cid b)" sleep 1000 </dev/null >/dev/null 2>&1 3>&- 4>&-
+	grep -q "/b/sub\$" "/proc/$(cat "$T/pid")/cgroup"
+	! grep -v "/b/sub\$" "/proc/$(cat "$T/pid")/cgroup" | grep "/b" || return 1
+	rb delete --force "$(cid b)"
+	leaks
+}
+
+@test "exec: missing, created, stopped and paused containers; the engines' words" {
+	own_failure 'does not exist' ex "none-$SUFFIX" true
+	make_bundle b '.process.args = ["/bin/probe", "pause=1"]'
+	create_bundle b
+	# a created one has all its namespaces: runc and engines do exec into it
+	run -0 ex "$(cid b)" echo early
+	rb start "$(cid b)"
+	rb pause "$(cid b)"
+	own_failure 'paused' ex "$(cid b)" true
+	# with --ignore-paused it is started, and frozen with the others
+	rb exec --ignore-paused -d --pid-file "$T/pid" "$(cid b)" sh -c 'echo ran >/ran' </dev/null >/dev/null 2>&1 3>&- 4>&- &
+	local pid=$!
+	rb resume "$(cid b)"
+	wait $pid
+	wait_for 5 test -s "$T/b/rootfs/ran"
+	rb kill "$(cid b)" KILL
+	wait_status b stopped
+	own_failure 'stopped' ex "$(cid b)" true
+}
+
+@test "exec: own failures are 255 and one JSON object; the texts that engines look for" {
+	up
+	own_failure 'exec: "nothing": executable file not found in $PATH' rb --log "$T/log" --log-format json exec "$(cid b)" nothing
+	jq -es 'length == 1 and .[0].level == "error" and (.[0].msg | contains("executable file not found in $PATH"))
+		and (.[0].time | fromdateiso8601? // test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T"))' "$T/log"
+	own_failure 'exec: "/no/such": stat /no/such: no such file or directory' ex "$(cid b)" /no/such
+	own_failure 'exec: "/bin/plain": permission denied' ex "$(cid b)" /bin/plain
+	own_failure 'exec: "/etc": permission denied' ex "$(cid b)" /etc
+	own_failure 'program' ex "$(cid b)"
+	own_failure '--no-such' ex --no-such "$(cid b)" true
+	own_failure 'terminal' rb exec --tty --detach "$(cid b)" true
+	# a thing that is missing but is not the program is not called so
+	run ! ex --process "$T/none.json" "$(cid b)"
+	[[ ${output,,} != *"no such file or directory"* ]]
+	run ! ex --cwd /not/there "$(cid b)" true
+	[[ ${output,,} != *"no such file or directory"* ]]
+}
+
+@test "exec: labels that this kernel has not are refused" {
+	up
+	grep -qw apparmor /sys/kernel/security/lsm 2>/dev/null || own_failure AppArmor ex --apparmor some "$(cid b)" true
+	grep -qw selinux /sys/kernel/security/lsm 2>/dev/null || own_failure SELinux ex --process-label a:b:c:s0 "$(cid b)" true
+}
+
+@test "exec: passwd of the container is a pipe, endless, a device, a link to the host" {
+	up
+	local etc=$T/b/rootfs/etc
+	rm "$etc/passwd" && mkfifo "$etc/passwd"
+	own_failure "unable to find user" timeout 10 "$RUNBOX" --root "$ROOT" exec -u user "$(cid b)" true
+	rm "$etc/passwd" && truncate -s 1T "$etc/passwd"
+	own_failure "unable to find user" timeout 10 "$RUNBOX" --root "$ROOT" exec -u user "$(cid b)" true
+	rm "$etc/passwd" && mknod "$etc/passwd" c 1 5
+	own_failure "unable to find user" timeout 10 "$RUNBOX" --root "$ROOT" exec -u user "$(cid b)" true
+	echo "hostuser:x:4321:4321::/:" >"$T/passwd"
+	rm "$etc/passwd" && ln -s "$T/passwd" "$etc/passwd"
+	own_failure 'unable to find user hostuser' ex -u hostuser "$(cid b)" true
+	# numbers need none of it
+	run -0 ex -u 7:8 "$(cid b)" sh -c 'echo $HOME'
+	[ "$output" = / ]
+}
+
+# hostile CMD: a shell in the container repeats it while 40 execs go in
+hostile() {
+	make_bundle b
+	args b sh -c "while :; do $1; done"
+	edit_bundle b '.process.capabilities = ({"bounding": ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_KILL"]} | .permitted = .bounding | .effective = .bounding)'
+	start_bundle b
+	local i
+	for i in $(seq 40); do
+		ex "$(cid b)" true 2>>"$T/exec.err" || echo "exec $i: $?" >>"$T/exec.err"
+	done
+}
+
+@test "exec: a container that writes to whatever enters it cannot reach the program (CVE-2019-5736)" {
+	cp "$RUNBOX" "$T/runbox"
+	local before
+	before=$(sha256sum <"$T/runbox")
+	RUNBOX=$T/runbox
+	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { readlink $p/exe >>/seen; echo x >$p/exe; : >>$p/exe; } 2>/dev/null; done'
+	[ "$(sha256sum <"$T/runbox")" = "$before" ]
+	# no path of the host was ever seen as the program of a process
+	! grep -F "$T" "$T/b/rootfs/seen" || return 1
+}
+
+@test "exec: a container finds no descriptor of the host in what enters it (CVE-2016-9962)" {
+	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { ls -l $p/fd; ls -ld $p/cwd $p/root; } >>/fds 2>/dev/null; done'
+	# streams are the caller's to give; paths of the host hold $T, or lie where the image has nothing
+	grep -q ' 2 -> ' "$T/b/rootfs/fds"
+	! grep -vE ' [012] -> ' "$T/b/rootfs/fds" | grep -F "$T" || return 1
+	! grep -vE ' [012] -> ' "$T/b/rootfs/fds" | grep -E -- '-> /(sys|run|home|usr)' || return 1
+}
+
+@test "exec: what enters a container cannot be traced from inside, nor its memory read" {
+	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { grep -q "^Name:.*runbox" $p/status && head -c 1 $p/mem && echo read >>/got; cat $p/environ >>/env; } 2>/dev/null; done'
+	[ ! -e "$T/b/rootfs/got" ]
+	# the caller's environment is nowhere
+	! grep -aF RBT_SUFFIX "$T/b/rootfs/env" || return 1
+}
+
+@test "exec: forty at once" {
+	up
+	local i pids=()
+	for i in $(seq 40); do
+		ex "$(cid b)" sh -c "exit $i" 2>>"$T/many.err" &
+		pids+=($!)
+	done
+	for i in $(seq 40); do
+		local r=0
+		wait "${pids[i - 1]}" || r=$?
+		[ $r -eq "$i" ]
+	done
+	[ ! -s "$T/many.err" ]
+}
