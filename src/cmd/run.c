@@ -77,7 +77,7 @@ static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep
 
 static int run(struct rb_cli *cli, struct rb_err *err)
 {
-	rb_autocontainer c = RB_CONTAINER_NONE;
+	struct rb_container c = RB_CONTAINER_NONE;
 	struct rb_launch l;
 	int r;
 

@@ -4,8 +4,9 @@
  * go-between enters the namespaces and clones with CLONE_PARENT, so that this process, which runs
  * hooks and undo, stays where it is. What enters a running container is seen there from its first
  * moment on, so the go-between has closed all that is the host's by then: it is itself born in the
- * cgroup, and its verdict goes by memory that the process does not get. Order of entry: a namespace that the host side has rights over
- * is entered before the user namespace, the others after it, with the rights it grants
+ * cgroup, and its verdict goes by memory that the process does not get. Order of entry: a
+ * namespace that the host side has rights over is entered before the user namespace, the others
+ * after it, with the rights it grants
  * (user_namespaces(7)); pid affects only children and comes last. Every namespace file is opened
  * and checked before the first is entered.
  */

@@ -248,7 +248,8 @@ int rb_step_link(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	name_into(op.master, veth ? f->bridge : f->parent);
 	/* the other kinds have no end here that could be known by an address of its own */
 	op.has_mac = veth || (op.kind != RB_NET_IPVLAN && (f->mac || step->u.net.netns));
-	memcpy(op.mac, run->net->ifaces[step->u.net.index].mac, 6);
+	for (size_t i = 0; i < sizeof(op.mac); i++)
+		op.mac[i] = run->net->ifaces[step->u.net.index].mac[i];
 	op.has_peer_mac = veth && f->mac;
 	if (f->mac && rb_mac_parse(f->mac, veth ? op.peer_mac : op.mac) < 0)
 		return rb_fail(err, RB_ERR_CONFIG, "%s is not a link layer address", f->mac);

@@ -44,8 +44,9 @@ static int get_caps(uint64_t *permitted, uint64_t *inheritable)
 /* --- user --- */
 
 /*
- * A missing working directory is made, but not in a container that runs already, and one that only root may enter is entered, while we still
- * are root: images and engines rely on both. The cwd row looks at where we are.
+ * A missing working directory is made, but not in a container that runs already, and one that only
+ * root may enter is entered, while we still are root: images and engines rely on both. The cwd row
+ * looks at where we are.
  */
 static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 {

@@ -118,6 +118,7 @@ int rb_net_link_add(const struct rb_net_op *op, const void *data, int ns_fd,
 {
 	bool moves = op->kind != RB_NET_VETH && op->kind != RB_NET_BRIDGE && op->there;
 	struct rb_msg m;
+	const char *kind = op->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[op->kind] : "device";
 	char why[128] = "";
 	int r;
 
@@ -139,7 +140,7 @@ int rb_net_link_add(const struct rb_net_op *op, const void *data, int ns_fd,
 		return rb_fail_sys(err, -r, "make %s %s: this kernel has no %s devices",
 				   kinds[op->kind], op->name, kinds[op->kind]);
 	if (r < 0)
-		return rb_net_why(err, -r, why, "make %s %s", kinds[op->kind], op->name);
+		return rb_net_why(err, -r, why, "make %s %s", kind, op->name);
 	return op->kind == RB_NET_VETH ? set_up_by_name(op->there, ns_fd, op->peer, err) : 0;
 }
 

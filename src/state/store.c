@@ -27,6 +27,8 @@
 /* Deeper than anything we make. A container that remounted the directory of its notify socket may
  * have made more: what lies deeper is moved to the top, and then its turn comes. */
 #define TREE_DEPTH 8
+/* How often a verb may come between the lock's removal and its directory's. */
+#define REMOVE_TRIES 128
 
 /* Root of a user namespace is no root of the host: podman of an ordinary user calls us as one. */
 static bool is_host_root(void)
@@ -413,9 +415,28 @@ static int remove_entry(struct removal *w, int dir_fd, const char *name, int dep
 	return r;
 }
 
-int rb_store_remove(struct rb_store *store, struct rb_err *err)
+/* Journal, lock, and the directory. A verb that opened the directory before makes the lock again
+ * when it comes between; it finds nothing in there, so it is beaten to it in the end. */
+static int remove_last(struct rb_store *store, struct removal *w)
 {
 	static const char *const last[] = { "journal", "lock" };
+	int r = 0;
+
+	for (unsigned tries = 0; tries < REMOVE_TRIES; tries++) {
+		for (size_t i = 0; r == 0 && i < sizeof(last) / sizeof(last[0]); i++)
+			r = remove_entry(w, store->dir_fd, last[i], 1);
+		if (r < 0)
+			return r;
+		if (unlinkat(store->root_fd, store->id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -errno;
+	}
+	return -ENOTEMPTY;
+}
+
+int rb_store_remove(struct rb_store *store, struct rb_err *err)
+{
 	struct removal w = { .top_fd = store->dir_fd };
 	int r;
 
@@ -423,10 +444,8 @@ int rb_store_remove(struct rb_store *store, struct rb_err *err)
 		w.lifted = 0;
 		r = remove_entries(&w, store->dir_fd, TREE_DEPTH);
 	} while (r == 0 && w.lifted);
-	for (size_t i = 0; r == 0 && i < sizeof(last) / sizeof(last[0]); i++)
-		r = remove_entry(&w, store->dir_fd, last[i], 1);
-	if (r == 0 && unlinkat(store->root_fd, store->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = -errno;
+	if (r == 0)
+		r = remove_last(store, &w);
 	return r < 0 ? rb_fail_sys(err, -r, "remove state directory %s/%s", store->root, store->id)
 		     : 0;
 }

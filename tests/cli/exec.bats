@@ -115,7 +115,7 @@ own_failure() {
 	inside -- caps
 	expect .caps.effective '["CAP_KILL"]'
 	expect .caps.inheritable '[]'
-	inside --cap CAP_CHOWN -c CAP_FOWNER --no-new-privs -- caps ids
+	inside --cap CAP_CHOWN -c CAP_FOWNER --no-new-privs -- caps security
 	expect .no_new_privs 1
 	expect '.caps.effective | sort' '["CAP_CHOWN","CAP_FOWNER","CAP_KILL"]'
 	expect .caps.ambient '[]'

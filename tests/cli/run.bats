@@ -99,7 +99,7 @@ load ../lib/helpers
 		[ "$b" = shell ] || [ "$b" = default ] && continue
 		r=0
 		rb run --bundle "$BUILDDIR/bundles/$b" "$b-$SUFFIX" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
-		[ $r -eq 0 ] || { echo "$b: status $r"; cat "$T/out" "$T/err"; [ "$b" = readonly ] || return 1; }
+		[ $r -eq 0 ] || grep -q "this kernel has no netem" "$T/err" || { echo "$b: status $r"; cat "$T/out" "$T/err"; [ "$b" = readonly ] || return 1; }
 	done >&2
 	leaks
 }

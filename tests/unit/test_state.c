@@ -262,6 +262,31 @@ static void test_create_race(const char *root)
 	rb_store_close(&other);
 }
 
+/* What another verb does between the removal of the lock and that of the directory. */
+static int unlocked_fd = -1;
+
+int unlinkat(int dir_fd, const char *path, int flags)
+{
+	if (unlocked_fd >= 0 && flags == AT_REMOVEDIR) {
+		int fd = openat(unlocked_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+		ok(fd >= 0, "the lock is made again");
+		rb_closep(&fd);
+		unlocked_fd = -1;
+	}
+	return (int)syscall(SYS_unlinkat, dir_fd, path, flags);
+}
+
+static void test_remove_race(const char *root)
+{
+	rb_autostore store = RB_STORE_NONE;
+	struct rb_err err = { 0 };
+
+	ok(rb_store_create(&store, root, "race", &err) == 0, "a container");
+	unlocked_fd = store.dir_fd;
+	ok(rb_store_remove(&store, &err) == 0, "removed, although its lock came back: %s", err.msg);
+}
+
 int main(void)
 {
 	char root[] = "/tmp/runbox-test-state-XXXXXX";
@@ -277,6 +302,7 @@ int main(void)
 	test_hostile_root(root);
 	test_torn_journal(root);
 	test_create_race(root);
+	test_remove_race(root);
 	ok(rmdir(root) == 0, "nothing is left in it");
 	return tap_done();
 }
