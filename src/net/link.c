@@ -137,8 +137,8 @@ int rb_net_link_add(const struct rb_net_op *op, const void *data, int ns_fd,
 	if (r == -EEXIST && op->kind == RB_NET_BRIDGE)
 		return 0;
 	if (r == -EOPNOTSUPP || r == -ENODEV)
-		return rb_fail_sys(err, -r, "make %s %s: this kernel has no %s devices",
-				   kinds[op->kind], op->name, kinds[op->kind]);
+		return rb_fail_sys(err, -r, "make %s %s: this kernel has no %s devices", kind,
+				   op->name, kind);
 	if (r < 0)
 		return rb_net_why(err, -r, why, "make %s %s", kind, op->name);
 	return op->kind == RB_NET_VETH ? set_up_by_name(op->there, ns_fd, op->peer, err) : 0;
