@@ -12,6 +12,8 @@ setup_file() {
 	command -v runc >/dev/null && export PEER=runc RT_PEER=peer
 	dk import "$E/image.tar" bb >/dev/null
 	RT=runbox dk run --rm bb true
+	# from the first use on dockerd keeps a mount of the host's network namespace
+	RT=runbox dk run --rm --network host bb true
 	world_picture w >"$E/before"
 }
 

@@ -282,7 +282,9 @@ left_processes() {
 
 # @seccomp is the cache of compiled filters: it stays, but nothing half-written in it.
 left_state() {
-	find "$ROOT" -mindepth 1 -maxdepth 1 ! -name @seccomp 2>/dev/null || true
+	find "$ROOT" -mindepth 1 -maxdepth 1 ! -name @seccomp ! -name @net 2>/dev/null || true
+	# the lock of the leases stays, no lease does
+	find "$ROOT/@net" -type f -size +0 2>/dev/null || true
 	find "$ROOT/@seccomp" -name '.*' 2>/dev/null || true
 	find /run/runbox -mindepth 1 -maxdepth 1 -name "*$SUFFIX*" 2>/dev/null || true
 }
