@@ -7,13 +7,30 @@ load ../lib/helpers
 
 setup() {
 	rb_setup
-	requires root
+	requires root nsenter
 	N=${RB_SOAK:-1000}
+	# mounts are counted in a namespace of our own: other tests may mount beside us
+	unshare -m --propagation private sleep infinity >/dev/null 2>&1 3>&- 4>&- &
+	NS=$!
+	wait_for 5 own_namespace
+}
+
+teardown() {
+	kill "$NS" 2>/dev/null || true
+	rb_teardown
+}
+
+own_namespace() {
+	[ "$(readlink "/proc/$NS/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]
+}
+
+rb() {
+	nsenter --mount="/proc/$NS/ns/mnt" "$RUNBOX" --root "$ROOT" "$@"
 }
 
 # picture: all that a container could leave in this namespace, counted
 picture() {
-	printf 'mounts %s\n' "$(wc -l </proc/self/mountinfo)"
+	printf 'mounts %s\n' "$(wc -l <"/proc/$NS/mountinfo")"
 	printf 'cgroups %s\n' "$(left_cgroups | wc -l)"
 	printf 'state %s\n' "$(left_state | wc -l)"
 	printf 'processes %s\n' "$(left_processes | wc -l)"
