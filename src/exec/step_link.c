@@ -222,6 +222,7 @@ void rb_record_link(const struct rb_run *run, const struct rb_step *step, struct
 	rb_field_add(line, root);
 	rb_field_add(line, run->id);
 	rb_field_add(line, veth ? "" : step->u.net.netns);
+	rb_field_add(line, f->name); /* by which `net` finds the host's end */
 }
 
 /** rb_step_link() - the pair, or the device on its parent, in the container's namespace at once */
@@ -256,7 +257,7 @@ int rb_step_link(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	return rb_net_call(&op, NULL, ns_fd, NULL, err);
 }
 
-/* "link\tNAME\tMAC\tROOT\tID\tNETNS" */
+/* "link\tNAME\tMAC\tROOT\tID\tNETNS\tINNER" */
 int rb_undo_link(char **argv, size_t argc, struct rb_err *err)
 {
 	struct rb_net_op op = { .verb = RB_NET_LINK_DEL, .has_mac = true };

@@ -226,7 +226,11 @@ static const char *inner_name(const struct rb_net_device *d)
 void rb_record_net_device(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
 {
 	char path[4096], link[32];
+	struct rb_net_op op = { .verb = RB_NET_LINK_SHOW };
+	struct rb_net_result res = { 0 };
+	struct rb_err unused = { 0 }; /* apply says it again */
 	rb_autobuf bind = { 0 };
+	char mac[18] = "";
 	ssize_t n = readlink(rb_fd_path(run->state_fd, link), path, sizeof(path) - 1);
 
 	if (n < 0)
@@ -237,22 +241,25 @@ void rb_record_net_device(const struct rb_run *run, const struct rb_step *step, 
 	rb_field_add(line, bind.data);
 	rb_field_add(line, step->u.netdev.dev->host_name);
 	rb_field_add(line, inner_name(step->u.netdev.dev));
+	(void)snprintf(op.name, sizeof(op.name), "%s", step->u.netdev.dev->host_name);
+	if (rb_net_call(&op, NULL, -1, &res, &unused) == 0 && res.info.has_mac)
+		(void)rb_mac_format(res.info.mac, mac); /* returns its buffer */
+	rb_field_add(line, mac);
 }
 
-/* The container's namespace on a file of the state directory. */
-static int keep_ns(struct rb_run *run, size_t index, struct rb_err *err)
+/* The container's namespace on a file of the state directory, by its descriptor: the process may be gone. */
+static int keep_ns(struct rb_run *run, int ns_fd, size_t index, struct rb_err *err)
 {
-	char name[32], from[40], dir[32];
+	char name[32], from[32], dir[32];
 	rb_autobuf path = { 0 };
 	int r;
 
 	(void)snprintf(name, sizeof(name), "netns.%zu", index);
-	(void)snprintf(from, sizeof(from), "/proc/%d/ns/net", run->pid);
 	rb_buf_printf(&path, "%s/%s", rb_fd_path(run->state_fd, dir), name);
 	r = touch(path.data);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "make %s in the state directory", name);
-	if (mount(from, path.data, "none", MS_BIND, NULL) < 0)
+	if (mount(rb_fd_path(ns_fd, from), path.data, "none", MS_BIND, NULL) < 0)
 		return rb_fail_sys(err, errno, "keep the container's network namespace");
 	return 0;
 }
@@ -265,7 +272,7 @@ int rb_step_net_device(struct rb_run *run, const struct rb_step *step, struct rb
 
 	if (ns_fd < 0)
 		return ns_fd;
-	r = keep_ns(run, step->u.netdev.index, err);
+	r = keep_ns(run, ns_fd, step->u.netdev.index, err);
 	if (r < 0)
 		return r;
 	(void)snprintf(op.name, sizeof(op.name), "%s", step->u.netdev.dev->host_name);
@@ -273,14 +280,14 @@ int rb_step_net_device(struct rb_run *run, const struct rb_step *step, struct rb
 	return rb_net_call(&op, NULL, ns_fd, NULL, err);
 }
 
-/* "net-device\tPATH\tHOSTNAME\tNAME" */
+/* "net-device\tPATH\tHOSTNAME\tNAME\tMAC" */
 int rb_undo_net_device(char **argv, size_t argc, struct rb_err *err)
 {
 	struct rb_net_op op = { .verb = RB_NET_LINK_MOVE, .reverse = true };
 	rb_autofd ns_fd = -1;
 	int r = 0;
 
-	if (argc < 4)
+	if (argc < 5)
 		return rb_fail(err, RB_ERR_STATE, "bad record of a network device in the journal");
 	if (is_bound(argv[1])) {
 		ns_fd = open(argv[1], O_RDONLY | O_CLOEXEC);
@@ -288,6 +295,7 @@ int rb_undo_net_device(char **argv, size_t argc, struct rb_err *err)
 			return rb_fail_sys(err, errno, "open %s", argv[1]);
 		(void)snprintf(op.name, sizeof(op.name), "%s", argv[2]);
 		(void)snprintf(op.peer, sizeof(op.peer), "%s", argv[3]);
+		op.has_mac = rb_mac_parse(argv[4], op.mac) == 0;
 		r = rb_net_call(&op, NULL, ns_fd, NULL, err);
 	}
 	if (r < 0)

@@ -98,6 +98,8 @@ int rb_net_ns(struct rb_run *run, struct rb_err *err)
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", run->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) /* the child's own words, if there are some, say more */
+		return rb_fail_sys(err, EPIPE, "the container's process is gone");
 	if (fd < 0 || own < 0 || fstat(fd, &theirs) < 0 || fstat(own, &ours) < 0)
 		return rb_fail_sys(err, errno, "open the container's network namespace");
 	if (ours.st_ino == theirs.st_ino)

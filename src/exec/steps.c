@@ -48,6 +48,7 @@ static const struct rb_step_hint route_hints[] = {
 };
 static const struct rb_step_hint file_hints[] = {
 	{ EROFS, "the image is read-only and has no such file to mount on" },
+	{ EACCES, "the image has no such file to mount on, and the container may not make it" },
 	{ 0, NULL },
 };
 

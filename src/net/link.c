@@ -325,18 +325,36 @@ static int give_addresses(bool there, int ns_fd, const char *name, const struct 
 	return r;
 }
 
-/**
- * rb_net_link_move() - a device into the other namespace, under another name; reverse: and back
- *
- * Moving and renaming is one message, so that a name that is taken stops both. Going back, "not there" is
- * success. It is up afterwards, with the addresses that it had.
- */
-int rb_net_link_move(const struct rb_net_op *op, const void *data, int ns_fd,
-		     struct rb_net_result *res, struct rb_err *err)
+/* Is the device that is called so there the one with this link layer address, if one is given? */
+static int is_there(const struct rb_net_op *op, int ns_fd, const char *name,
+		    struct rb_net_info *info)
 {
-	const char *from = op->reverse ? op->peer : op->name;
-	const char *to = op->reverse ? op->name : op->peer;
-	struct rb_net_op show = { .there = op->reverse }, up = { .there = !op->reverse };
+	int r = look(true, ns_fd, name, info);
+
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	return !op->has_mac || (info->has_mac && memcmp(op->mac, info->mac, 6) == 0);
+}
+
+/* Which name the device has there: renaming comes after moving, so it may still have its old one. */
+static int name_there(const struct rb_net_op *op, int ns_fd, const char **ret)
+{
+	struct rb_net_info info;
+	int r = is_there(op, ns_fd, op->peer, &info);
+
+	*ret = op->peer;
+	if (r == 0) {
+		*ret = op->name;
+		r = is_there(op, ns_fd, op->name, &info);
+	}
+	return r;
+}
+
+/* Address and name do not move, and it is down afterwards. */
+static int move(const struct rb_net_op *op, int ns_fd, const char *from, const char *to,
+		struct rb_net_result *res, struct rb_err *err)
+{
+	struct rb_net_op show = { .there = op->reverse };
 	rb_autofd own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct ifinfomsg *ifi;
 	struct rb_msg m;
@@ -346,22 +364,47 @@ int rb_net_link_move(const struct rb_net_op *op, const void *data, int ns_fd,
 	if (own < 0)
 		return rb_fail_sys(err, errno, "open our own network namespace");
 	memcpy(show.name, from, RB_NET_NAME);
-	memcpy(up.name, to, RB_NET_NAME);
-	if (op->reverse && rb_rtnl_index(true, ns_fd, from) == -ENODEV)
-		return 0;
-	r = rb_net_link_show(&show, data, ns_fd, res, err);
+	r = rb_net_link_show(&show, NULL, ns_fd, res, err);
 	if (r < 0)
 		return r;
-	if (op->reverse && op->has_mac && memcmp(op->mac, res->info.mac, 6) != 0)
-		return 0;
 	rb_msg_init(&m, RTM_NEWLINK, 0, sizeof(*ifi));
 	ifi = m.body;
 	ifi->ifi_index = (int)res->info.index;
 	mnl_attr_put_strz(m.nlh, IFLA_IFNAME, to);
 	mnl_attr_put_u32(m.nlh, IFLA_NET_NS_FD, (uint32_t)(op->reverse ? own : ns_fd));
 	r = rb_rtnl(op->reverse, ns_fd, &m, NULL, NULL, why);
+	return r < 0 ? rb_net_why(err, -r, why, "move the device %s", from) : 0;
+}
+
+/**
+ * rb_net_link_move() - a device into the other namespace, under another name; reverse: and back
+ *
+ * The kernel renames after it has moved, so that a name that is taken there is looked for first. Going back,
+ * "not there" is success. It is up afterwards, with the addresses that it had.
+ */
+int rb_net_link_move(const struct rb_net_op *op, const void *data, int ns_fd,
+		     struct rb_net_result *res, struct rb_err *err)
+{
+	const char *from = op->name, *to = op->reverse ? op->name : op->peer;
+	struct rb_net_info taken;
+	int r;
+
+	(void)data;
+	if (op->reverse) {
+		r = name_there(op, ns_fd, &from);
+		if (r == 0)
+			return 0;
+	} else {
+		r = look(true, ns_fd, op->peer, &taken);
+		if (r == 0)
+			return rb_fail_sys(err, EEXIST, "move the device %s: %s is there already",
+					   op->name, op->peer);
+		r = r == -ENODEV ? 0 : r;
+	}
 	if (r < 0)
-		return rb_net_why(err, -r, why, "move the device %s", from);
-	r = rb_net_link_up(&up, data, ns_fd, res, err);
+		return rb_fail_sys(err, -r, "look into the container's network");
+	r = move(op, ns_fd, from, to, res, err);
+	if (r == 0)
+		r = set_up_by_name(!op->reverse, ns_fd, to, err);
 	return r < 0 ? r : give_addresses(!op->reverse, ns_fd, to, &res->info, err);
 }
