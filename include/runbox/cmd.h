@@ -43,6 +43,8 @@ struct rb_cli {
 	bool stats;
 	const char *format, *file, *assume, *interval;
 	struct rb_cli_update update;
+	/* net */
+	const char *egress, *ingress, *delay, *jitter, *loss, *interface;
 	/* what is left */
 	char **args;
 	int n_args;

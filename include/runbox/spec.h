@@ -404,6 +404,12 @@ int rb_spec_decode_resources(const char *name, const char *text, size_t len, str
  * config. */
 const struct rb_namespace *rb_spec_namespace(const struct rb_spec *spec, unsigned long flag);
 
+/* rates as tc(8) writes them, "10mbit", into bits a second; sizes, "32kb", into bytes. 0 or -EINVAL */
+int rb_parse_rate(const char *s, uint64_t *ret);
+int rb_parse_size(const char *s, uint64_t *ret);
+/** rb_parse_decimal() - "40", "0.5"; no sign, no exponent. Return: 0 or -EINVAL */
+int rb_parse_decimal(const char *s, double *ret);
+
 /**
  * rb_mount_opts_parse() - sort mount options
  * @at_prefix: JSON path of the options, for messages

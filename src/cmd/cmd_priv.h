@@ -10,6 +10,7 @@
 
 #include "runbox/cmd.h"
 #include "runbox/exec.h"
+#include "runbox/net.h"
 #include "runbox/plan.h"
 #include "runbox/state.h"
 
@@ -17,9 +18,9 @@
 
 /* --- tables of verbs, one a file --- */
 extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_events, rb_cmd_exec,
-	rb_cmd_features, rb_cmd_gc, rb_cmd_kill, rb_cmd_list, rb_cmd_pause, rb_cmd_plan, rb_cmd_ps,
-	rb_cmd_resume, rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state, rb_cmd_update,
-	rb_cmd_wait;
+	rb_cmd_features, rb_cmd_gc, rb_cmd_kill, rb_cmd_list, rb_cmd_net, rb_cmd_pause, rb_cmd_plan,
+	rb_cmd_ps, rb_cmd_resume, rb_cmd_run, rb_cmd_spec, rb_cmd_start, rb_cmd_state,
+	rb_cmd_update, rb_cmd_wait;
 
 /* --- rows of options that several verbs have --- */
 #define RB_OPT_FIELD(field) .offset = offsetof(struct rb_cli, field)
@@ -174,6 +175,18 @@ int rb_print(const struct rb_buf *text, struct rb_err *err);
 /** rb_state_print() - the state of `state` (pretty) and `list` (compact), keys in the order engines
  * know */
 void rb_state_print(struct rb_state *state, enum rb_status status, bool pretty, struct rb_buf *out);
+
+/* --- net.c, net_show.c --- */
+
+/** A device of a container, and its end on the host. */
+struct rb_net_view {
+	const char *name, *host_name; /* host_name NULL: it has none */
+	bool there, host_there;
+	struct rb_net_info in, host;
+};
+/** rb_net_print() - as a table or as JSON */
+void rb_net_print(const char *id, const struct rb_net_view *v, size_t n, bool json,
+		  struct rb_buf *out);
 
 /* --- features.c --- */
 /** rb_seccomp_version() - "2.5.4" */

@@ -130,7 +130,7 @@ static void print_linux(struct rb_buf *out)
 			"    \"intelRdt\": {\n      \"enabled\": false\n    },\n"
 			"    \"mountExtensions\": {\n      \"idmap\": {\n        \"enabled\": "
 			"true\n      }\n    },\n"
-			"    \"netDevices\": {\n      \"enabled\": false\n    }\n  },\n");
+			"    \"netDevices\": {\n      \"enabled\": true\n    }\n  },\n");
 }
 
 void rb_seccomp_version(char buf[32])

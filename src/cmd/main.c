@@ -23,10 +23,11 @@
 #endif
 
 const struct rb_cmd *const rb_cmds[] = {
-	&rb_cmd_run,	&rb_cmd_create, &rb_cmd_start,	  &rb_cmd_state,  &rb_cmd_kill,
-	&rb_cmd_delete, &rb_cmd_exec,	&rb_cmd_pause,	  &rb_cmd_resume, &rb_cmd_update,
-	&rb_cmd_events, &rb_cmd_list,	&rb_cmd_ps,	  &rb_cmd_wait,	  &rb_cmd_plan,
-	&rb_cmd_check,	&rb_cmd_spec,	&rb_cmd_features, &rb_cmd_gc,	  NULL,
+	&rb_cmd_run,	&rb_cmd_create, &rb_cmd_start, &rb_cmd_state,	 &rb_cmd_kill,
+	&rb_cmd_delete, &rb_cmd_exec,	&rb_cmd_pause, &rb_cmd_resume,	 &rb_cmd_update,
+	&rb_cmd_events, &rb_cmd_list,	&rb_cmd_net,   &rb_cmd_ps,	 &rb_cmd_wait,
+	&rb_cmd_plan,	&rb_cmd_check,	&rb_cmd_spec,  &rb_cmd_features, &rb_cmd_gc,
+	NULL,
 };
 
 static const char *const log_formats[] = { "text", "json", NULL };

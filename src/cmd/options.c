@@ -14,8 +14,7 @@
 
 /* Verbs of the contract that this version does not carry out yet. */
 static const struct rb_name later[] = {
-	{ "checkpoint", 0 }, { "restore", 0 }, { "mounts", 0 },
-	{ "cp", 0 },	     { "net", 0 },     { NULL, 0 },
+	{ "checkpoint", 0 }, { "restore", 0 }, { "mounts", 0 }, { "cp", 0 }, { NULL, 0 },
 };
 
 #define MAX_NAMES 64

@@ -263,7 +263,7 @@ int rb_read_int(struct rb_dec *d, const struct rb_at *at, const struct rb_type *
 }
 
 /* digits[.digits], as much as an amount of milliseconds or per cent needs; strtod(3) would ask the locale */
-static int parse_decimal(const char *s, double *ret)
+int rb_parse_decimal(const char *s, double *ret)
 {
 	double v = 0, unit = 1;
 	bool point = false;
@@ -290,7 +290,7 @@ int rb_read_double(struct rb_dec *d, const struct rb_at *at, const struct rb_typ
 	(void)extra;
 	if (at->node->type != RB_JSON_NUMBER)
 		return wrong_type(d, at, "a number");
-	if (strlen(at->node->text) > 32 || parse_decimal(at->node->text, &v) < 0 ||
+	if (strlen(at->node->text) > 32 || rb_parse_decimal(at->node->text, &v) < 0 ||
 	    v > (double)type->max)
 		return rb_dec_fail(d, at, SHOW " is out of range, must be a decimal from 0 to %llu",
 				   at->node->text, (unsigned long long)type->max);

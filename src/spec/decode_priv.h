@@ -193,9 +193,6 @@ bool rb_is_file_name(const char *s); /* one path component, not "." or ".." */
 bool rb_is_ip(const char *s);	     /* IPv4 or IPv6 address */
 bool rb_is_cidr(const char *s);	     /* address/prefix */
 bool rb_is_mac(const char *s);	     /* 02:00:00:00:00:01 */
-/* rates as tc(8) writes them, "10mbit", into bits a second; sizes, "32kb", into bytes. 0 or -EINVAL */
-int rb_parse_rate(const char *s, uint64_t *ret);
-int rb_parse_size(const char *s, uint64_t *ret);
 /* "1.2.3-rc.1+build" (semver.org 2.0.0): 0 and the major version, or -EINVAL */
 int rb_parse_semver(const char *s, uint64_t *ret_major);
 /** rb_path_clean() - absolute, without empty, "." and ".." components, in @a. */
