@@ -160,7 +160,9 @@ int rb_net_call(const struct rb_net_op *op, const void *data, int ns_fd, struct 
 		struct rb_err *err);
 /** rb_net_begin() - start the helper, so that it gets ready while other things are done. */
 int rb_net_begin(struct rb_err *err);
-/** rb_net_end() - let the helper end. */
+/** rb_net_hang_up() - nothing more for now: the helper ends while other things are done. */
+void rb_net_hang_up(void);
+/** rb_net_end() - hang up, and wait until the helper is gone. */
 void rb_net_end(void);
 
 typedef int rb_net_fn(const struct rb_net_op *op, const void *data, int ns_fd,

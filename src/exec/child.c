@@ -16,6 +16,7 @@
 
 #include "exec/exec_priv.h"
 #include "runbox/log.h"
+#include "runbox/net.h"
 
 /* close_range(2), or one by one where the kernel (before 5.9) or a filter does not have it */
 static void close_span(unsigned from, unsigned to)
@@ -94,6 +95,9 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if (step->u.barrier.from == run->side)
 		return rb_sync_signal(run, token, err);
+	/* where the host side waits, its rows of the network are done */
+	if (run->side == RB_SIDE_HOST)
+		rb_net_hang_up();
 	r = rb_sync_wait(run, token, err);
 	if (run->side == RB_SIDE_CHILD)
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the maps are written by now */

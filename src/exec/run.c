@@ -236,6 +236,9 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 	r = open_proc(run, err);
 	if (r == 0)
 		r = rb_net_run_new(run, err);
+	/* the helper needs a millisecond to get ready; the first row that needs it says what failed */
+	if (run->net)
+		(void)rb_net_begin(&(struct rb_err) { 0 });
 	if (r == 0)
 		r = walk(run, err);
 	if (r < 0) {

@@ -50,7 +50,7 @@ static int find(char *buf, size_t size)
 	return access(buf, X_OK) == 0 ? 0 : -ENOENT;
 }
 
-/* Descriptor 3 of the helper is its end of the socket. */
+/* Descriptor 3 of the helper is its end of the socket. posix_spawn(3), because fork(2) copies page tables. */
 static int spawn(const char *path, int theirs, pid_t *ret_pid)
 {
 	char name[] = HELPER, verb[] = "--serve", *argv[] = { name, verb, NULL };
@@ -66,6 +66,14 @@ static int spawn(const char *path, int theirs, pid_t *ret_pid)
 		r = posix_spawn(ret_pid, path, &actions, NULL, argv, env);
 	(void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
 	return -r;
+}
+
+/* The helper of before may not have been waited for yet. */
+static void reap(void)
+{
+	while (helper.pid > 0 && waitpid(helper.pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	helper.pid = 0;
 }
 
 int rb_net_begin(struct rb_err *err)
@@ -84,23 +92,30 @@ int rb_net_begin(struct rb_err *err)
 		return rb_fail_sys(err, errno, "make a socket pair");
 	ours = pair[0];
 	theirs = pair[1];
+	reap();
 	r = spawn(path, theirs, &helper.pid);
-	if (r < 0)
+	if (r < 0) {
+		helper.pid = 0;
 		return rb_fail_sys(err, -r, "start %s", path);
+	}
 	helper.sock = rb_take_fd(&ours);
 	return 0;
 }
 
-void rb_net_end(void)
+void rb_net_hang_up(void)
 {
 	if (helper.sock <= 0)
 		return;
 	/* the end of the stream, also while the container's process still has a copy of our end */
 	(void)shutdown(helper.sock, SHUT_RDWR);
 	(void)close(helper.sock);
-	while (waitpid(helper.pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
 	helper.sock = 0;
+}
+
+void rb_net_end(void)
+{
+	rb_net_hang_up();
+	reap();
 }
 
 static int send_op(const struct rb_net_op *op, const void *data, int ns_fd)
