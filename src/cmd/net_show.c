@@ -9,20 +9,14 @@
 
 #include "cmd/cmd_priv.h"
 
-/* Those that the kernel makes for every device (RFC 4291 2.5.6) are only in the JSON. */
-static bool is_link_local(const struct rb_ip *ip)
-{
-	return rb_ip_bits(ip) == 128 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
 static void add_addresses(const struct rb_net_info *i, struct rb_buf *out)
 {
 	const char *sep = "";
 	char text[64];
 
 	for (uint32_t k = 0; k < i->n_addrs; k++) {
-		if (is_link_local(&i->addrs[k]))
-			continue;
+		if (rb_ip_is_link_local(&i->addrs[k]))
+			continue; /* those are in the JSON */
 		rb_buf_printf(out, "%s%s", sep, rb_ip_format(&i->addrs[k], true, text));
 		sep = ",";
 	}

@@ -223,14 +223,26 @@ static const char *inner_name(const struct rb_net_device *d)
 	return d->name ? d->name : d->host_name;
 }
 
-void rb_record_net_device(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
+/* The device as it is, for undo: what it is known by, and its addresses, which do not move with it. */
+static void record_device(const char *name, struct rb_buf *line)
 {
-	char path[4096], link[32];
 	struct rb_net_op op = { .verb = RB_NET_LINK_SHOW };
 	struct rb_net_result res = { 0 };
 	struct rb_err unused = { 0 }; /* apply says it again */
+	char text[64] = "";
+
+	(void)snprintf(op.name, sizeof(op.name), "%s", name);
+	if (rb_net_call(&op, NULL, -1, &res, &unused) < 0)
+		res.info = (struct rb_net_info) { 0 };
+	rb_field_add(line, res.info.has_mac ? rb_mac_format(res.info.mac, text) : "");
+	for (uint32_t i = 0; i < res.info.n_addrs; i++)
+		rb_field_add(line, rb_ip_format(&res.info.addrs[i], true, text));
+}
+
+void rb_record_net_device(const struct rb_run *run, const struct rb_step *step, struct rb_buf *line)
+{
 	rb_autobuf bind = { 0 };
-	char mac[18] = "";
+	char path[4096], link[32];
 	ssize_t n = readlink(rb_fd_path(run->state_fd, link), path, sizeof(path) - 1);
 
 	if (n < 0)
@@ -241,10 +253,7 @@ void rb_record_net_device(const struct rb_run *run, const struct rb_step *step, 
 	rb_field_add(line, bind.data);
 	rb_field_add(line, step->u.netdev.dev->host_name);
 	rb_field_add(line, inner_name(step->u.netdev.dev));
-	(void)snprintf(op.name, sizeof(op.name), "%s", step->u.netdev.dev->host_name);
-	if (rb_net_call(&op, NULL, -1, &res, &unused) == 0 && res.info.has_mac)
-		(void)rb_mac_format(res.info.mac, mac); /* returns its buffer */
-	rb_field_add(line, mac);
+	record_device(step->u.netdev.dev->host_name, line);
 }
 
 /* The container's namespace on a file of the state directory, by its descriptor: the process may be gone. */
@@ -280,26 +289,55 @@ int rb_step_net_device(struct rb_run *run, const struct rb_step *step, struct rb
 	return rb_net_call(&op, NULL, ns_fd, NULL, err);
 }
 
-/* "net-device\tPATH\tHOSTNAME\tNAME\tMAC" */
+/* Whoever moved it may have died before it had its addresses: those of the record are there afterwards. */
+static int restore_addresses(const struct rb_net_op *device, char **addrs, struct rb_err *err)
+{
+	struct rb_net_op op = { .verb = RB_NET_LINK_SHOW };
+	struct rb_net_result res;
+	struct rb_err why = { 0 };
+	int r;
+
+	memcpy(op.name, device->name, sizeof(op.name));
+	r = rb_net_call(&op, NULL, -1, &res, &why);
+	/* it is gone for good, or the name is another's */
+	if (r == -ENODEV ||
+	    (r == 0 && device->has_mac && memcmp(device->mac, res.info.mac, sizeof(op.mac)) != 0))
+		return 0;
+	if (r < 0) {
+		*err = why;
+		return r;
+	}
+	op.verb = RB_NET_ADDR_ADD;
+	for (; r == 0 && *addrs; addrs++) {
+		/* the kernel makes link-local ones itself */
+		if (rb_ip_parse(*addrs, &op.addr) == 0 && !rb_ip_is_link_local(&op.addr))
+			r = rb_net_call(&op, NULL, -1, NULL, err);
+	}
+	return r;
+}
+
+/* "net-device\tPATH\tHOSTNAME\tNAME\tMAC\tADDRESS..." */
 int rb_undo_net_device(char **argv, size_t argc, struct rb_err *err)
 {
 	struct rb_net_op op = { .verb = RB_NET_LINK_MOVE, .reverse = true };
 	rb_autofd ns_fd = -1;
-	int r = 0;
+	int r;
 
 	if (argc < 5)
 		return rb_fail(err, RB_ERR_STATE, "bad record of a network device in the journal");
+	(void)snprintf(op.name, sizeof(op.name), "%s", argv[2]);
+	(void)snprintf(op.peer, sizeof(op.peer), "%s", argv[3]);
+	op.has_mac = rb_mac_parse(argv[4], op.mac) == 0;
 	if (is_bound(argv[1])) {
 		ns_fd = open(argv[1], O_RDONLY | O_CLOEXEC);
 		if (ns_fd < 0)
 			return rb_fail_sys(err, errno, "open %s", argv[1]);
-		(void)snprintf(op.name, sizeof(op.name), "%s", argv[2]);
-		(void)snprintf(op.peer, sizeof(op.peer), "%s", argv[3]);
-		op.has_mac = rb_mac_parse(argv[4], op.mac) == 0;
 		r = rb_net_call(&op, NULL, ns_fd, NULL, err);
+		if (r == 0)
+			r = restore_addresses(&op, argv + 5, err);
+		if (r < 0)
+			return r;
 	}
-	if (r < 0)
-		return r;
 	r = unbind(argv[1]);
 	return r < 0 ? rb_fail_sys(err, -r, "remove %s", argv[1]) : 0;
 }

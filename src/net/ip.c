@@ -113,6 +113,11 @@ bool rb_ip_is_loopback(const struct rb_ip *ip)
 				     : ip->family == AF_INET6 && memcmp(ip->bytes, one, 16) == 0;
 }
 
+bool rb_ip_is_link_local(const struct rb_ip *ip)
+{
+	return ip->family == AF_INET6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
 int rb_mac_parse(const char *text, uint8_t ret[6])
 {
 	unsigned v[6];

@@ -318,7 +318,7 @@ static int give_addresses(bool there, int ns_fd, const char *name, const struct 
 	for (uint32_t i = 0; i < info->n_addrs && r == 0; i++) {
 		op.addr = info->addrs[i];
 		/* the kernel makes link-local ones itself */
-		if (op.addr.family == AF_INET6 && op.addr.bytes[0] == 0xfe)
+		if (rb_ip_is_link_local(&op.addr))
 			continue;
 		r = rb_net_addr_add(&op, NULL, ns_fd, &unused, err);
 	}

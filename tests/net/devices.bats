@@ -88,6 +88,19 @@ kind() {
 	net_clean
 }
 
+@test "devices: addresses that were lost on the way are there again after delete" {
+	parent
+	in_host ip addr add 10.12.0.2/24 dev up0
+	make_bundle a '.linux.netDevices = {"up0": {"name": "eth7"}}' '.process.args = ["/bin/busybox", "sleep", "1000"]'
+	up a
+	# as if who moved it had died before the addresses were given
+	nsenter --net="/proc/$(pid_of a)/ns/net" ip addr flush dev eth7
+	rb delete --force "$(cid a)"
+	in_host ip addr show up0 | grep -q 10.12.0.2/24
+	in_host ip link del up0
+	net_clean
+}
+
 @test "devices: a net device that is not there, or whose name is taken, stops the create" {
 	parent
 	make_bundle a '.linux.netDevices = {"none0": {}}'

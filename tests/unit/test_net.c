@@ -105,6 +105,9 @@ static void test_numbers(void)
 	(void)rb_ip_parse("::1", &b);
 	ok(rb_ip_is_loopback(&a) && rb_ip_is_loopback(&b), "loopback of both families");
 	ok(!rb_ip_is_loopback(&(struct rb_ip) { 0 }), "no address is no loopback");
+	(void)rb_ip_parse("fe9f::1", &a);
+	(void)rb_ip_parse("fec0::1", &b);
+	ok(rb_ip_is_link_local(&a) && !rb_ip_is_link_local(&b), "link-local addresses");
 	ok(rb_mac_parse("02:aB:00:00:00:01", mac) == 0 &&
 		   strcmp(rb_mac_format(mac, text), "02:ab:00:00:00:01") == 0,
 	   "a link layer address");
