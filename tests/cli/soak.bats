@@ -28,9 +28,14 @@ rb() {
 	nsenter --mount="/proc/$NS/ns/mnt" "$RUNBOX" --root "$ROOT" "$@"
 }
 
-# picture: all that a container could leave in this namespace, counted
+# mounts: those of this namespace by place. Only a new one is a leak: the kernel takes one away when
+# another test removes the file or directory that it stands on.
+mounts() {
+	awk '{ print $5 }' "/proc/$NS/mountinfo" | sort
+}
+
+# picture: all else that a container could leave in this namespace, counted
 picture() {
-	printf 'mounts %s\n' "$(wc -l <"/proc/$NS/mountinfo")"
 	printf 'cgroups %s\n' "$(left_cgroups | wc -l)"
 	printf 'state %s\n' "$(left_state | wc -l)"
 	printf 'processes %s\n' "$(left_processes | wc -l)"
@@ -40,7 +45,14 @@ picture() {
 
 same_picture() {
 	picture >"$BATS_TEST_TMPDIR/after"
-	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" >&2
+	comm -13 "$BATS_TEST_TMPDIR/mounts" <(mounts) >"$BATS_TEST_TMPDIR/new"
+	diff /dev/null "$BATS_TEST_TMPDIR/new" >&2
+}
+
+before() {
+	mounts >"$BATS_TEST_TMPDIR/mounts"
+	picture >"$BATS_TEST_TMPDIR/before"
 }
 
 # rounds NAME: run, and create/start/kill/delete
@@ -50,7 +62,7 @@ rounds() {
 	touch "$T/log"
 	# the first run fills the cache of filters
 	rb run --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&-
-	picture >"$BATS_TEST_TMPDIR/before"
+	before
 	for ((i = 0; i < N; i++)); do
 		rb run --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&- || { cat "$T/log" >&2; echo "run $i" >&2; return 1; }
 		rb create --bundle "$T/$1" "$id" >"$T/log" 2>&1 </dev/null 3>&- 4>&- && rb start "$id" && rb delete --force "$id" || {
@@ -84,7 +96,7 @@ rounds() {
 	make_bundle web '.linux.cgroupsPath |= null | del(.linux.cgroupsPath)'
 	args web /bin/true
 	touch "$T/log"
-	picture >"$BATS_TEST_TMPDIR/before"
+	before
 	for w in 1 2 3 4; do
 		(
 			for ((i = 0; i < N / 10; i++)); do
