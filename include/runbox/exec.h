@@ -51,16 +51,17 @@ struct rb_run {
 	/* made on the way */
 	pid_t pid;
 	int pidfd;
-	int sync;		    /* SOCK_SEQPACKET to the other side */
-	int proc_fd;		    /* a procfs of our own that no container can replace, O_PATH */
-	int root_tree;		    /* OPEN_ROOT: detached tree */
-	int root_fd;		    /* child: root of the container's tree once attached */
-	int *sources;		    /* OPEN_SOURCE: one a mount, -1 if not opened */
-	int gate;		    /* listening socket of the gate, bound in the state directory */
-	int master;		    /* pty master that came back to the host side, -1 */
-	int program;		    /* child: not used after FIND but for the path */
-	char *program_path;	    /* child: what FIND found */
-	struct rb_step_time *times; /* shared mapping, one a step */
+	int sync;	    /* SOCK_SEQPACKET to the other side */
+	int proc_fd;	    /* a procfs of our own that no container can replace, O_PATH */
+	int root_tree;	    /* OPEN_ROOT: detached tree */
+	int root_fd;	    /* child: root of the container's tree once attached */
+	int *sources;	    /* OPEN_SOURCE: one a mount, -1 if not opened */
+	int gate;	    /* listening socket of the gate, bound in the state directory */
+	int master;	    /* pty master that came back to the host side, -1 */
+	int program;	    /* child: not used after FIND but for the path */
+	char *program_path; /* child: what FIND found */
+	struct rb_step_time
+		*times; /* shared mapping, one a step; NULL before the first row and in exec */
 	uint64_t t0_ns;
 	int target; /* exec: pidfd of the container's init, -1 */
 	/* of exec/ alone */

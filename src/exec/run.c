@@ -93,11 +93,12 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 {
 	const struct rb_step *step = &run->plan->steps[i];
 	const char *verb = run->is_exec ? "exec" : "create";
+	const uint64_t start_ns = rb_now_ns() - run->t0_ns;
 	int r;
 
 	rb_log_debug(RB_DEBUG_EXEC, "step %02zu %s", i + 1, rb_step_name(step->kind));
 	if (run->times)
-		run->times[i].start_ns = rb_now_ns() - run->t0_ns;
+		run->times[i].start_ns = start_ns;
 	r = note(run, step, err);
 	if (r == 0)
 		r = rb_fault(verb, i + 1, false, err);
@@ -105,8 +106,8 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 		r = rb_step_ops[step->kind].apply(run, step, err);
 	if (r == 0)
 		r = rb_fault(verb, i + 1, true, err);
-	if (run->times)
-		run->times[i].end_ns = rb_now_ns() - run->t0_ns;
+	if (run->times) /* the first row makes them */
+		run->times[i] = (struct rb_step_time) { start_ns, rb_now_ns() - run->t0_ns };
 	if (r < 0 && step->kind == RB_STEP_HOOK)
 		run->hook_failed = true;
 	if (r < 0 && err->step[0] == '\0') {
@@ -193,17 +194,6 @@ static int open_proc(struct rb_run *run, struct rb_err *err)
 	return 0;
 }
 
-/* Shared with the child, so that its rows are timed too; without the memory there are just no
- * times. */
-static void map_times(struct rb_run *run)
-{
-	void *p = mmap(NULL, run->plan->len * sizeof(*run->times), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	run->t0_ns = rb_now_ns();
-	run->times = p == MAP_FAILED ? NULL : p;
-}
-
 int rb_exec_process(struct rb_run *run, struct rb_err *err)
 {
 	int r;
@@ -232,7 +222,7 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 	int r;
 
 	run->side = RB_SIDE_HOST;
-	map_times(run);
+	run->t0_ns = rb_now_ns();
 	r = open_proc(run, err);
 	if (r == 0)
 		r = rb_net_run_new(run, err);

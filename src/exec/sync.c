@@ -43,8 +43,12 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
 void rb_sync_fail(int sock, const struct rb_err *failure)
 {
 	struct message m = { .letter = 'E', .u.err = *failure };
+	const size_t len = offsetof(struct message, u) + sizeof(m.u.err);
 
-	(void)send_message(sock, &m, sizeof(m.u.err), NULL); /* nobody is left to tell */
+	/* a seccomp profile may refuse sendto(2), with any errno, but hardly write(2); should that raise
+	 * SIGPIPE, then nobody is left to tell, and this process ends anyway */
+	if (send_message(sock, &m, sizeof(m.u.err), NULL) < 0)
+		(void)!write(sock, &m, len);
 }
 
 void rb_sync_warn(int sock, const char *text)

@@ -402,9 +402,10 @@ static void print_step(const struct rb_step *step, size_t number, const struct r
 	add_text(&o, "detail", detail.data ? detail.data : "");
 	add_text(&o, "at", step->at);
 	add_text(&o, "undo", rb_step_undo_text(step));
-	if (time && time->end_ns) {
+	if (time && time->start_ns) {
 		add_number(&o, "startNs", (int64_t)time->start_ns);
-		add_number(&o, "endNs", (int64_t)time->end_ns);
+		if (time->end_ns) /* the program takes the place of the row that starts it */
+			add_number(&o, "endNs", (int64_t)time->end_ns);
 	}
 	key(&o, "args");
 	rb_buf_add(out, "{");

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +78,31 @@ static int note_options(struct rb_record *rec, struct rb_err *err)
 	return rb_store_note(&rec->store, line.data, err);
 }
 
+/*
+ * When each step is done, for `plan ID`: a mapping of the file, which the child shares, so that its rows
+ * behind the gate are in it as well. The room is made first: a file system that is full is an error here
+ * and no SIGBUS later, and the page is the caller's, not the container's, whose limit may be small.
+ */
+static int map_times(struct rb_record *rec, struct rb_err *err)
+{
+	size_t size = rec->run->plan->len * sizeof(*rec->run->times);
+	rb_autofd fd =
+		openat(rec->store.dir_fd, "times", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	void *p;
+	int r;
+
+	if (fd < 0)
+		return rb_fail_sys(err, errno, "make the file for the times of the steps");
+	r = posix_fallocate(fd, 0, (off_t)size);
+	if (r > 0)
+		return rb_fail_sys(err, r, "make room for the times of the steps");
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return rb_fail_sys(err, errno, "map the times of the steps");
+	rec->run->times = p;
+	return 0;
+}
+
 static int begin(void *ctx, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
@@ -94,6 +120,9 @@ static int begin(void *ctx, struct rb_err *err)
 	r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");
+	r = map_times(rec, err);
+	if (r < 0)
+		return r;
 	if (rec->opts->notify_dir && mkdirat(rec->store.dir_fd, "notify", 0755) < 0)
 		return rb_fail_sys(err, errno, "make the directory of the notify socket");
 	rec->run->state_fd = fcntl(rec->store.dir_fd, F_DUPFD_CLOEXEC, 3);
@@ -139,18 +168,6 @@ static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 	}
 }
 
-/* When each step was done, for `plan ID`; what the child does after the gate is not among it. */
-static int write_times(const struct rb_record *rec, struct rb_err *err)
-{
-	size_t size = rec->run->plan->len * sizeof(*rec->run->times);
-	int r;
-
-	if (!rec->run->times)
-		return 0;
-	r = rb_replace_file(rec->store.dir_fd, "times", rec->run->times, size, 0600);
-	return r < 0 ? rb_fail_sys(err, -r, "write the times of the steps") : 0;
-}
-
 static int created(void *ctx, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
@@ -170,10 +187,8 @@ static int created(void *ctx, struct rb_err *err)
 		.uid = geteuid(),
 	};
 	rb_autobuf text = { 0 };
-	int r = write_times(rec, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	add_cgroups(rec->run->plan, &state);
 	rb_state_text(&state, &text);
 	r = rb_replace_file(rec->store.dir_fd, "state.json", text.data, text.len, 0600);

@@ -596,6 +596,18 @@ namespace_row() {
 	[[ $output == *"not implemented"* ]]
 }
 
+@test "linux.seccomp: a profile that stops a later row says so, also when it refuses sendto" {
+	local act
+	for act in '"SCMP_ACT_ERRNO", "errnoRet": 1' '"SCMP_ACT_ERRNO", "errnoRet": 32'; do
+		make_bundle b '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["capset", "sendto", "sendmsg"], "action": '"$act"'}]}' \
+			'.process.noNewPrivileges = false'
+		args b /bin/probe
+		run -1 run_bundle b
+		[[ $output == *capabilities* ]]
+	done
+	leaks
+}
+
 @test "linux.seccomp.flags: SPEC_ALLOW, LOG and TSYNC are taken" {
 	field '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"], "syscalls": []}' security '[.seccomp, .Seccomp_filters]' '[2,"1"]'
 }

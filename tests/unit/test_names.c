@@ -69,6 +69,7 @@ static void test_near(void)
 		{ rb_propagation_names,
 		  "a word of more than forty-eight characters is not compared", NULL },
 		{ rb_seccomp_action_names, "SCMP_ACT_ALOW", "SCMP_ACT_ALLOW" },
+		{ rb_propagation_names, "salve", "slave" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
