@@ -46,7 +46,10 @@ int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_
 int rb_write_file(int dir_fd, const char *path, const char *text);
 
 /**
- * rb_replace_file() - replace a file whole: temporary file (O_EXCL) in the same directory, rename
+ * rb_replace_file() - make or replace a file whole
+ *
+ * A new one is linked in from O_TMPFILE; one that is there gives way to a temporary file (O_EXCL) in the same
+ * directory by rename.
  * @mode: of the new file
  * Return: 0 or -errno; nothing is left behind on failure
  */

@@ -126,13 +126,25 @@ int rb_write_file(int dir_fd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+/* A new file appears whole, and whoever dies before leaves none: it has no name until then. */
+static int link_file(int dir_fd, const char *name, const void *buf, size_t len, mode_t mode)
+{
+	rb_autofd fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	int r = fd < 0 ? -errno : rb_write_all(fd, buf, len);
+
+	if (r == 0 && linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	return r;
+}
+
 int rb_replace_file(int dir_fd, const char *name, const void *buf, size_t len, mode_t mode)
 {
 	char tmp[64];
 	uint64_t salt;
-	int r;
+	int r = link_file(dir_fd, name, buf, len, mode);
 
-	for (;;) {
+	/* it is there already, or this file system or kernel does not know files without a name */
+	while (r < 0) {
 		rb_autofd fd = -1;
 
 		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
@@ -145,12 +157,12 @@ int rb_replace_file(int dir_fd, const char *name, const void *buf, size_t len, m
 		if (fd < 0)
 			return -errno;
 		r = rb_write_all(fd, buf, len);
+		if (r == 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
+			r = -errno;
+		if (r < 0)
+			(void)unlinkat(dir_fd, tmp, 0); /* the failure that counts is r */
 		break;
 	}
-	if (r == 0 && renameat(dir_fd, tmp, dir_fd, name) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir_fd, tmp, 0); /* the failure that counts is r */
 	return r;
 }
 
