@@ -141,6 +141,8 @@ bool rb_ip_host_number(const struct rb_ip *net, const struct rb_ip *ip, uint64_t
 bool rb_ip_same(const struct rb_ip *a, const struct rb_ip *b);
 /** rb_ip_is_loopback() - 127.0.0.0/8, ::1 */
 bool rb_ip_is_loopback(const struct rb_ip *ip);
+/** rb_ip_is_unicast() - neither the unspecified address, nor multicast, nor the IPv4 broadcast */
+bool rb_ip_is_unicast(const struct rb_ip *ip);
 /** rb_ip_is_link_local() - fe80::/10, which the kernel gives each device itself (RFC 4291 2.5.6) */
 bool rb_ip_is_link_local(const struct rb_ip *ip);
 /** rb_mac_parse() - "02:00:00:00:00:01". Return: 0 or -EINVAL */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,6 +166,10 @@ static int take_rate(const char *option, const char *text, struct rb_net_shape *
 		return rb_fail(err, RB_ERR_USAGE,
 			       "--%s: \"%.40s\" is not a rate like 10mbit, 10mbit/32kb or off",
 			       option, text);
+	if (s->burst_bytes && s->burst_bytes < ETH_FRAME_LEN)
+		return rb_fail(err, RB_ERR_USAGE,
+			       "--%s: a burst of %llu bytes is less than one packet of %d", option,
+			       (unsigned long long)s->burst_bytes, ETH_FRAME_LEN);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "exec/net_steps_priv.h"
 #include "runbox/err.h"
 #include "runbox/fd.h"
+#include "runbox/log.h"
 
 #define LEASES_MAX (8u << 20)
 
@@ -167,6 +168,29 @@ ino_t rb_net_own_ns(void)
 const char *rb_leases_key(struct rb_leases *l, const char *name)
 {
 	return rb_arena_printf(&l->arena, "%s@%llu", name, (unsigned long long)rb_net_own_ns());
+}
+
+void rb_leases_forget_elsewhere(struct rb_leases *l, const char *id, const char *name)
+{
+	const size_t len = strlen(name);
+	const unsigned long long own = rb_net_own_ns();
+
+	for (size_t i = 0; i < l->n; i++) {
+		const char *at = strrchr(l->v[i].key, '@');
+		const char *device = strchr(l->v[i].key, '%'); /* "ADDRESS%NAME@INODE" */
+
+		device = device ? device + 1 : l->v[i].key;
+		if (l->v[i].dropped || !rb_streq(l->v[i].id, id) || !at ||
+		    strtoull(at + 1, NULL, 10) == own || (size_t)(at - device) != len ||
+		    memcmp(device, name, len) != 0)
+			continue;
+		if (l->v[i].made)
+			rb_log_warn(
+				"%s %s was made in another network namespace than this and is left "
+				"to it",
+				l->v[i].kind, name);
+		l->v[i].dropped = true;
+	}
 }
 
 /* --- switches of the host --- */

@@ -62,6 +62,12 @@ void rb_leases_add(struct rb_leases *l, const struct rb_lease *lease);
  */
 const struct rb_lease *rb_leases_drop(struct rb_leases *l, const char *kind, const char *key,
 				      const char *id);
+/**
+ * rb_leases_forget_elsewhere() - drop what @id has by this name in network namespaces that are not ours
+ *
+ * It went with its namespace, or is out of reach from here: then a warning says so.
+ */
+void rb_leases_forget_elsewhere(struct rb_leases *l, const char *id, const char *name);
 /** rb_leases_key() - "NAME@INODE": a name in our own network namespace. In the arena. */
 const char *rb_leases_key(struct rb_leases *l, const char *name);
 

@@ -202,6 +202,7 @@ int rb_undo_bridge(char **argv, size_t argc, struct rb_err *err)
 		name_into(op.name, argv[3]);
 		r = rb_net_call(&op, NULL, -1, NULL, err);
 	}
+	rb_leases_forget_elsewhere(&l, argv[2], argv[3]);
 	return r < 0 ? r : rb_leases_save(&l, err);
 }
 

@@ -40,6 +40,12 @@ static void resolv_text(const struct rb_ext *e, struct rb_buf *out)
 	rb_buf_add(out, "");
 }
 
+/* A name that would not be one word of a line is left out. */
+static bool is_word(const char *name)
+{
+	return name && *name && !name[strcspn(name, " \t\r\n\v\f#")];
+}
+
 /* The container by its own name: at each of its addresses, or by loopback when it has none. */
 static void own_names(const struct rb_run *run, const struct rb_spec *spec, struct rb_buf *out)
 {
@@ -47,8 +53,7 @@ static void own_names(const struct rb_run *run, const struct rb_spec *spec, stru
 	bool any = false;
 	char text[64];
 
-	/* a name that would not be one word of a line is left out */
-	if (!host || !*host || host[strcspn(host, " \t\n#")])
+	if (!is_word(host))
 		return;
 	for (size_t i = 0; i < spec->ext.network.n_ifaces; i++)
 		for (size_t k = 0; k < RB_NET_MAX_ADDRS; k++) {
@@ -58,7 +63,7 @@ static void own_names(const struct rb_run *run, const struct rb_spec *spec, stru
 				continue;
 			any = true;
 			rb_buf_printf(out, "%s\t", rb_ip_format(ip, false, text));
-			if (domain && *domain)
+			if (is_word(domain))
 				rb_buf_printf(out, "%s.%s ", host, domain);
 			rb_buf_printf(out, "%s\n", host);
 		}

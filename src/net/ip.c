@@ -113,6 +113,16 @@ bool rb_ip_is_loopback(const struct rb_ip *ip)
 				     : ip->family == AF_INET6 && memcmp(ip->bytes, one, 16) == 0;
 }
 
+bool rb_ip_is_unicast(const struct rb_ip *ip)
+{
+	static const uint8_t none[16];
+	const size_t n = rb_ip_bits(ip) / 8;
+
+	if (n == 4)
+		return ip->bytes[0] != 0 && ip->bytes[0] < 0xe0;
+	return n == 16 && ip->bytes[0] != 0xff && memcmp(ip->bytes, none, n) != 0;
+}
+
 bool rb_ip_is_link_local(const struct rb_ip *ip)
 {
 	return ip->family == AF_INET6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;

@@ -40,18 +40,18 @@ static void begin(struct rb_msg *m, uint16_t type, uint16_t flags, int index, ui
 	tc->tcm_parent = parent;
 }
 
-static uint64_t burst_of(const struct rb_net_shape *s)
-{
-	uint64_t four_ms = s->rate_bits / 8 / 250;
-
-	if (s->burst_bytes)
-		return s->burst_bytes;
-	return four_ms > MIN_BURST ? four_ms : MIN_BURST;
-}
-
 static uint32_t at_most_u32(uint64_t v)
 {
 	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+}
+
+static uint64_t burst_of(const struct rb_net_shape *s)
+{
+	uint64_t four_ms = at_most_u32(s->rate_bits / 8 / 250);
+
+	if (s->burst_bytes) /* the kernel's number has 32 bits, and its time must not overflow */
+		return at_most_u32(s->burst_bytes);
+	return four_ms > MIN_BURST ? four_ms : MIN_BURST;
 }
 
 static int put_tbf(struct rb_msg *m, const struct rb_net_shape *s)
@@ -69,7 +69,7 @@ static int put_tbf(struct rb_msg *m, const struct rb_net_shape *s)
 	mnl_attr_put_strz(m->nlh, TCA_KIND, "tbf");
 	options = mnl_attr_nest_start(m->nlh, TCA_OPTIONS);
 	mnl_attr_put(m->nlh, TCA_TBF_PARMS, sizeof(opt), &opt);
-	mnl_attr_put_u32(m->nlh, TCA_TBF_BURST, at_most_u32(burst));
+	mnl_attr_put_u32(m->nlh, TCA_TBF_BURST, (uint32_t)burst);
 	if (rate > UINT32_MAX)
 		mnl_attr_put_u64(m->nlh, TCA_TBF_RATE64, rate);
 	mnl_attr_nest_end(m->nlh, options);

@@ -7,6 +7,7 @@
  */
 #include "compile_priv.h"
 
+#include <linux/if_ether.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -31,6 +32,44 @@ static const char *iface_at(struct compile *c, size_t i, const char *member)
 
 /* --- checks --- */
 
+#define SMALL_BURST "is less than one packet: mtu and the Ethernet header"
+
+/* A token bucket never lets a packet pass that is bigger than it. */
+static bool holds_packet(const struct rb_shape *s, const struct rb_iface *f)
+{
+	return !s->burst_bytes.set ||
+	       s->burst_bytes.v >= (f->mtu.set ? f->mtu.v : ETH_DATA_LEN) + ETH_HLEN;
+}
+
+/* An address of the host's end is no address of the container, nor is one that names no single host. */
+static int check_addresses(struct compile *c, size_t i, struct rb_err *err)
+{
+	const struct rb_iface *f = &c->spec->ext.network.ifaces[i];
+	struct rb_ip ip, host;
+
+	for (size_t k = 0; k < f->addresses.n; k++) {
+		const char *at =
+			rb_arena_printf(c->arena, AT ".interfaces[%zu].addresses[%zu]", i, k);
+
+		if (rb_streq(f->addresses.v[k], "auto") && f->host_addresses.n == 0)
+			return rb_fail_at(err, iface_at(c, i, ".addresses"),
+					  "\"auto\" needs hostAddresses, or a subnet: "
+					  "\"auto:10.0.0.0/24\"");
+		if (rb_startswith(f->addresses.v[k], "auto") ||
+		    rb_ip_parse(f->addresses.v[k], &ip) < 0)
+			continue;
+		if (!rb_ip_is_unicast(&ip))
+			return rb_fail_at(err, at, "%s is not the address of one host",
+					  f->addresses.v[k]);
+		for (size_t h = 0; h < f->host_addresses.n; h++)
+			if (rb_ip_parse(f->host_addresses.v[h], &host) == 0 &&
+			    rb_ip_same(&ip, &host))
+				return rb_fail_at(err, at, "%s is the address of the host's end",
+						  f->addresses.v[k]);
+	}
+	return 0;
+}
+
 /* What a kind of device needs, and what it cannot have. */
 static int check_iface(struct compile *c, size_t i, struct rb_err *err)
 {
@@ -52,18 +91,16 @@ static int check_iface(struct compile *c, size_t i, struct rb_err *err)
 		  "an ipvlan has that of its parent" },
 		{ f->jitter_ms > f->delay_ms, ".shape.jitterMs", "is more than delayMs" },
 		{ f->addresses.n > RB_NET_MAX_ADDRS, ".addresses", "has more than 16 entries" },
+		{ rb_streq(f->name, "lo"), ".name", "is that of the loopback device" },
+		{ !holds_packet(&f->egress, f), ".shape.egress.burst", SMALL_BURST },
+		{ !holds_packet(&f->ingress, f), ".shape.ingress.burst", SMALL_BURST },
 	};
 
 	for (size_t k = 0; k < sizeof(rules) / sizeof(rules[0]); k++)
 		if (rules[k].wrong)
 			return rb_fail_at(err, iface_at(c, i, rules[k].member), "%s %s",
 					  iface_at(c, i, rules[k].member), rules[k].text);
-	for (size_t k = 0; k < f->addresses.n; k++)
-		if (rb_streq(f->addresses.v[k], "auto") && f->host_addresses.n == 0)
-			return rb_fail_at(err, iface_at(c, i, ".addresses"),
-					  "\"auto\" needs hostAddresses, or a subnet: "
-					  "\"auto:10.0.0.0/24\"");
-	return 0;
+	return check_addresses(c, i, err);
 }
 
 static int check_ports(struct compile *c, struct rb_err *err)
@@ -104,6 +141,13 @@ static int check_place(struct compile *c, struct rb_err *err)
 				 "without root the host's end of a network cannot be made");
 		return rb_err_hint(err, "leave it out and run pasta(1) or slirp4netns(1) on the "
 					"container's pid");
+	}
+	for (size_t i = 0; devices && i < c->spec->linux_.n_net_devices; i++) {
+		const struct rb_net_device *d = &c->spec->linux_.net_devices[i];
+
+		if (rb_streq(d->host_name, "lo") || (d->name && rb_streq(d->name, "lo")))
+			return rb_fail_at(err, "linux.netDevices",
+					  "each network namespace has a \"lo\" of its own");
 	}
 	if (wants_net(c) && e->network.has_dns && !compile_is_new(c, CLONE_NEWNS))
 		return rb_fail_at(err, AT ".dns", "dns needs a new mount namespace");

@@ -64,8 +64,8 @@ bool rb_is_file_name(const char *s)
 
 bool rb_is_ifname(const char *s)
 {
-	/* dev_valid_name() of the kernel: no slash, colon or blank */
-	return rb_is_file_name(s) && strlen(s) < IFNAMSIZ && !s[strcspn(s, ": \t\n\v\f\r")];
+	/* dev_valid_name() of the kernel: no slash, colon or blank; "%d" asks it to choose the name */
+	return rb_is_file_name(s) && strlen(s) < IFNAMSIZ && !s[strcspn(s, ":% \t\n\v\f\r")];
 }
 
 static int ip_bits(const char *s)

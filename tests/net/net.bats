@@ -252,7 +252,38 @@ AUTO='{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "add
 	net_bundle c "$VETH" '.runbox.network.interfaces[0].hostName = "lo"'
 	run ! create_bundle c
 	grep -q 'EEXIST' "$T/c.err"
+	refused() { # JQ WORDS
+		net_bundle d "$VETH" "$1"
+		run ! create_bundle d
+		grep -qF "$2" "$T/d.err" || { cat "$T/d.err" >&2; return 1; }
+	}
+	refused '.runbox.network.interfaces[0].name = "eth%d"' '"eth%d" cannot be the name of a network device'
+	refused '.runbox.network.interfaces[0].name = "lo"' 'is that of the loopback device'
+	refused '.runbox.network.interfaces[0].addresses[0] = "192.168.17.1/24"' "192.168.17.1/24 is the address of the host's end"
+	refused '.runbox.network.interfaces[0].addresses[0] = "224.0.0.1/24"' '224.0.0.1/24 is not the address of one host'
+	refused '.runbox.network.interfaces[0].shape.egress = {"rate": "1mbit", "burst": "1000"}' 'shape.egress.burst is less than one packet'
+	refused '.linux.netDevices = {"lo": {}}' 'each network namespace has a "lo" of its own (config.json linux.netDevices)'
 	[ -z "$(in_host ip -o link | grep -v ': lo: ')" ]
+	net_clean
+}
+
+@test "net: delete from another network namespace ends it all, and says what it cannot reach" {
+	net_bundle web "$(jq '.interfaces[0].bridge = "br7"' <<<"$VETH")"
+	up web
+	timeout 20 unshare -n "$RUNBOX" --root "$ROOT" delete --force "$(cid web)" 2>"$T/err"
+	grep -q 'bridge br7 was made in another network namespace' "$T/err"
+	[ ! -e "$ROOT/@net/leases" ]
+	timeout 20 unshare -n "$RUNBOX" --root "$ROOT" gc
+	in_host ip link del br7
+	net_clean
+}
+
+@test "net: a domain name is one word of hosts or not there" {
+	net_bundle web "$VETH" '.hostname = "web" | .domainname = "x\n6.6.6.6 bank"'
+	up web
+	run -0 inside web cat /etc/hosts
+	[[ $output == *web* && $output != *bank* ]]
+	rb delete --force "$(cid web)"
 	net_clean
 }
 

@@ -105,6 +105,15 @@ static void test_numbers(void)
 	(void)rb_ip_parse("::1", &b);
 	ok(rb_ip_is_loopback(&a) && rb_ip_is_loopback(&b), "loopback of both families");
 	ok(!rb_ip_is_loopback(&(struct rb_ip) { 0 }), "no address is no loopback");
+	(void)rb_ip_parse("224.0.0.1", &a);
+	(void)rb_ip_parse("ff02::1", &b);
+	ok(!rb_ip_is_unicast(&a) && !rb_ip_is_unicast(&b), "multicast is no single host");
+	(void)rb_ip_parse("0.0.0.0", &a);
+	(void)rb_ip_parse("::", &b);
+	ok(!rb_ip_is_unicast(&a) && !rb_ip_is_unicast(&b), "nor is the unspecified address");
+	(void)rb_ip_parse("223.255.255.1", &a);
+	(void)rb_ip_parse("fd00::1", &b);
+	ok(rb_ip_is_unicast(&a) && rb_ip_is_unicast(&b), "these are");
 	(void)rb_ip_parse("fe9f::1", &a);
 	(void)rb_ip_parse("fec0::1", &b);
 	ok(rb_ip_is_link_local(&a) && !rb_ip_is_link_local(&b), "link-local addresses");
