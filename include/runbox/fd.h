@@ -13,6 +13,15 @@
 void rb_closep(int *fd);
 #define rb_autofd __attribute__((cleanup(rb_closep))) int
 
+/**
+ * rb_std_open() - /dev/null for each of the descriptors 0, 1 and 2 that the caller has closed
+ *
+ * Else the next file that is opened is one of them: messages would be written into it, and a container
+ * would get it as a stream.
+ * Return: 0; -errno, from open
+ */
+int rb_std_open(void);
+
 /** rb_freep() - free(*(void **)p). For the cleanup attribute. */
 void rb_freep(void *p);
 #define rb_autofree __attribute__((cleanup(rb_freep)))

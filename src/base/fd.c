@@ -24,6 +24,18 @@ void rb_closep(int *fd)
 	errno = keep;
 }
 
+int rb_std_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* open(2) takes the lowest free one; not O_CLOEXEC: what we start needs the three as much */
+		if (open("/dev/null", O_RDWR | O_NOCTTY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 void rb_freep(void *p)
 {
 	free(*(void **)p);

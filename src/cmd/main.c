@@ -12,6 +12,7 @@
 
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
+#include "runbox/fd.h"
 #include "runbox/log.h"
 #include "runbox/net.h"
 
@@ -163,6 +164,8 @@ int main(int argc, char **argv)
 	(void)mallopt(M_TOP_PAD, 256 << 10);
 	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
 #endif
+	if (rb_std_open() < 0)
+		return EXIT_FAILURE; /* with nowhere to say why */
 	(void)signal(
 		SIGPIPE,
 		SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
