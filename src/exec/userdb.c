@@ -14,6 +14,8 @@
 #include "exec/exec_priv.h"
 
 #define FILE_MAX (1u << 20)
+/* more supplementary groups no process can have (NGROUPS_MAX of linux/limits.h) */
+#define GROUPS_MAX 65536
 /* The fields of both files that are looked at: name:password:id, and behind them gid or members. */
 enum { NAME, PASSWORD, ID, REST, FIELDS };
 
@@ -48,13 +50,22 @@ static bool next_entry(char **text, char *field[FIELDS])
 	return true;
 }
 
+/* setuid(2) and its like take the largest number for "leave it as it is": nobody's id, or the process would
+ * stay root. Return: 0 or -errno */
+static int parse_id(const char *text, uint32_t *ret)
+{
+	int r = rb_parse_u32(text, ret);
+
+	return r == 0 && *ret == UINT32_MAX ? -ERANGE : r;
+}
+
 /* Return: 0 with the entry's fields, -ENOENT */
 static int find_entry(char *text, const char *name, uint32_t *ret_id, char **ret_rest)
 {
 	char *field[FIELDS];
 
 	while (next_entry(&text, field)) {
-		if (!rb_streq(field[NAME], name) || rb_parse_u32(field[ID], ret_id) < 0)
+		if (!rb_streq(field[NAME], name) || parse_id(field[ID], ret_id) < 0)
 			continue;
 		*ret_rest = field[REST];
 		return 0;
@@ -76,13 +87,13 @@ static int group_id(int root_fd, const char *name, uint32_t *ret, struct rb_err 
 {
 	rb_autofree char *text = NULL;
 	char *rest;
-	int r = rb_parse_u32(name, ret);
+	int r = parse_id(name, ret);
 
-	if (r == 0 && *ret != UINT32_MAX)
-		return 0;
-	if (r == 0 || r == -ERANGE)
+	if (r == -ERANGE)
 		return rb_fail(err, RB_ERR_USAGE, "group %.32s is out of range", name);
-	r = rb_small_file(root_fd, "/etc/group", &text);
+	if (r == 0)
+		return 0;
+	r = *name ? rb_small_file(root_fd, "/etc/group", &text) : -ENOENT;
 	if (r == 0)
 		r = find_entry(text, name, ret, &rest);
 	return r < 0 ? rb_fail(err, RB_ERR_USAGE, "unable to find group %.64s in the container",
@@ -90,49 +101,63 @@ static int group_id(int root_fd, const char *name, uint32_t *ret, struct rb_err 
 		     : 0;
 }
 
+/* Room for one more, in steps that double, for the file's length is the container's to choose. */
+static void add_group(struct rb_arena *arena, struct rb_user *user, size_t *room, uint32_t gid)
+{
+	if (user->n_gids == *room) {
+		uint32_t *more;
+
+		*room = *room ? 2 * *room : 16;
+		more = rb_arena_alloc(arena, *room * sizeof(*more));
+		if (user->n_gids)
+			memcpy(more, user->gids, user->n_gids * sizeof(*more));
+		user->gids = more;
+	}
+	user->gids[user->n_gids++] = gid;
+}
+
 /* The groups that list the user; they are its supplementary ones (getgrouplist(3)). */
-static void add_groups(int root_fd, const char *name, struct rb_arena *arena, struct rb_user *user)
+static int add_groups(int root_fd, const char *name, struct rb_arena *arena, struct rb_user *user)
 {
 	rb_autofree char *text = NULL;
 	char *field[FIELDS], *at;
+	size_t room = 0;
 	uint32_t gid;
 
 	if (rb_small_file(root_fd, "/etc/group", &text) < 0)
-		return; /* an image without the file has no such groups */
+		return 0; /* an image without the file has no such groups */
 	at = text;
 	while (next_entry(&at, field)) {
 		char *members = strchr(field[REST], ':') ? NULL : field[REST];
-		uint32_t *more;
 
-		if (!members || rb_parse_u32(field[ID], &gid) < 0 || gid == user->gid ||
+		if (!members || parse_id(field[ID], &gid) < 0 || gid == user->gid ||
 		    !is_member(members, name))
 			continue;
-		more = rb_arena_alloc(arena, (user->n_gids + 1) * sizeof(*more));
-		if (user->n_gids)
-			memcpy(more, user->gids, user->n_gids * sizeof(*more));
-		more[user->n_gids++] = gid;
-		user->gids = more;
+		if (user->n_gids == GROUPS_MAX)
+			return -E2BIG;
+		add_group(arena, user, &room, gid);
 	}
+	return 0;
 }
 
-/* A name: its uid, its group, and the groups that list it unless the caller names one. */
+/* A name: its uid, its group, and the groups that list it unless the caller names one. An entry without a
+ * group is none: the group would be root's. */
 static int look_up_name(int root_fd, const char *name, bool with_groups, struct rb_arena *arena,
 			struct rb_user *user)
 {
 	rb_autofree char *text = NULL;
 	char *rest = NULL;
-	int r = rb_small_file(root_fd, "/etc/passwd", &text);
+	int r = *name ? rb_small_file(root_fd, "/etc/passwd", &text) : -ENOENT;
 
 	if (r == 0)
 		r = find_entry(text, name, &user->uid, &rest);
-	if (r < 0 || !rest)
-		return -ENOENT;
-	user->gid = 0;
+	if (r == 0)
+		r = parse_id(strsep(&rest, ":"), &user->gid);
+	if (r < 0)
+		return r;
 	user->n_gids = 0;
-	(void)rb_parse_u32(strsep(&rest, ":"), &user->gid); /* a broken entry leaves group 0 */
-	if (with_groups)
-		add_groups(root_fd, name, arena, user);
-	return 0;
+	user->gids = NULL;
+	return with_groups ? add_groups(root_fd, name, arena, user) : 0;
 }
 
 int rb_user_lookup(int root_fd, const char *text, struct rb_arena *arena, struct rb_user *user,
@@ -140,11 +165,16 @@ int rb_user_lookup(int root_fd, const char *text, struct rb_arena *arena, struct
 {
 	const char *colon = strchr(text, ':');
 	const char *name = colon ? rb_arena_strndup(arena, text, (size_t)(colon - text)) : text;
-	int r = rb_parse_u32(name, &user->uid);
+	int r = parse_id(name, &user->uid);
 
-	if (r == -ERANGE || (r == 0 && user->uid == UINT32_MAX))
+	if (r == -ERANGE)
 		return rb_fail(err, RB_ERR_USAGE, "user %.32s is out of range", name);
-	if (r < 0 && look_up_name(root_fd, name, !colon, arena, user) < 0)
+	if (r < 0)
+		r = look_up_name(root_fd, name, !colon, arena, user);
+	if (r == -E2BIG)
+		return rb_fail(err, RB_ERR_USAGE, "user %.64s is in more than %d groups", name,
+			       GROUPS_MAX);
+	if (r < 0)
 		return rb_fail(err, RB_ERR_USAGE, "unable to find user %.64s in the container",
 			       name);
 	return colon ? group_id(root_fd, colon + 1, &user->gid, err) : 0;

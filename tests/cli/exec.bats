@@ -302,6 +302,37 @@ own_failure() {
 	[ "$output" = / ]
 }
 
+@test "exec: passwd and group of the container name ids that are none" {
+	up
+	local etc=$T/b/rootfs/etc user
+	rm "$etc/passwd" "$etc/group"
+	# 4294967295 is "leave it as it is" to setuid(2): the process would stay root
+	printf '%s\n' 'uid:x:4294967295:5::/:' 'gid:x:5:4294967295::/:' 'big:x:5:4294967296::/:' 'none:x:5' 'minus:x:-1:5::/:' ':x:6:6::/:' 'good:x:5:6::/:' >"$etc/passwd"
+	printf '%s\n' 'minus:x:4294967295:good' 'fine:x:7:good' >"$etc/group"
+	for user in uid gid big none minus '' ':5' good:minus good:; do
+		own_failure "unable to find" ex -u "$user" "$(cid b)" id
+	done
+	run -0 ex -u good "$(cid b)" /bin/probe ids
+	jq -e '.uid == 5 and .gid == 6 and .groups == [7]' <<<"$output"
+}
+
+@test "exec: a group file that lists a user very often" {
+	up
+	local etc=$T/b/rootfs/etc
+	rm "$etc/group"
+	# as many groups as a process can have, in as few bytes as are read: time and memory stay small
+	seq 1 65000 | sed 's/.*/g:x:&:user/' >"$etc/group.new"
+	mv "$etc/group.new" "$etc/group"
+	run -0 timeout 10 "$RUNBOX" --root "$ROOT" exec -u user "$(cid b)" busybox grep Groups: /proc/self/status </dev/null
+	[ "$(wc -w <<<"$output")" -eq 65000 ] # all but his own, and the word
+	# more: an entry takes nine bytes, of which a megabyte holds more than the kernel takes
+	yes 'g:x:1:c' | head -n 70000 >"$etc/group.new"
+	mv "$etc/group.new" "$etc/group"
+	echo 'c:x:5:5::/:' >"$etc/passwd.new"
+	mv "$etc/passwd.new" "$etc/passwd"
+	own_failure 'more than 65536 groups' timeout 10 "$RUNBOX" --root "$ROOT" exec -u c "$(cid b)" true
+}
+
 # hostile CMD: a shell in the container repeats it while 40 execs go in
 hostile() {
 	make_bundle b
