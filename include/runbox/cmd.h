@@ -39,7 +39,7 @@ struct rb_cli {
 	bool tty, no_new_privs, ignore_paused;
 	struct rb_strv env, caps, additional_gids, cgroups;
 	/* others */
-	bool all, force, quiet, want_rootless;
+	bool all, force, quiet, regex, want_rootless;
 	bool stats;
 	const char *format, *file, *assume, *interval;
 	struct rb_cli_update update;

@@ -69,6 +69,20 @@ extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_ev
 		.help = "do not adopt orphans of the container"                          \
 	}
 
+#define RB_OPT_ROW_REGEX                                                                  \
+	{                                                                                 \
+		.name = "regex", .letter = 'r', .type = RB_OPT_BOOL, RB_OPT_FIELD(regex), \
+		.help = "ID is a regular expression: every container that matches"        \
+	}
+
+/* --- match.c --- */
+
+/** What a verb does for one container. */
+typedef int rb_one_fn(struct rb_cli *cli, const char *root, const char *id, struct rb_err *err);
+/** rb_for_matching() - for the container of the command line, or with --regex for all that match;
+ * the first failure of those is told when all had their turn */
+int rb_for_matching(struct rb_cli *cli, rb_one_fn *one, struct rb_err *err);
+
 /* --- bundle.c --- */
 
 /** A bundle as the caller named it. Strings in the arena of rb_bundle_open(). */

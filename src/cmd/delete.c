@@ -4,15 +4,11 @@
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
 
-static int delete_container(struct rb_cli *cli, struct rb_err *err)
+static int delete_one(struct rb_cli *cli, const char *root, const char *id, struct rb_err *err)
 {
 	rb_autocontainer c = RB_CONTAINER_NONE;
-	const char *root;
-	int r = rb_store_root(&cli->arena, cli->root, &root, err);
+	int r = rb_container_open(&c, root, id, RB_LOCK_WAIT, err);
 
-	if (r < 0)
-		return r;
-	r = rb_container_open(&c, root, cli->args[0], RB_LOCK_WAIT, err);
 	if (r == -ENOENT && cli->force) {
 		*err = (struct rb_err) { 0 };
 		return 0;
@@ -22,8 +18,13 @@ static int delete_container(struct rb_cli *cli, struct rb_err *err)
 		r = rb_container_open_damaged(&c, err);
 	}
 	if (r == 0 && !cli->force)
-		r = rb_verb_check(RB_VERB_DELETE, c.status, cli->args[0], err);
+		r = rb_verb_check(RB_VERB_DELETE, c.status, id, err);
 	return r < 0 ? r : rb_container_destroy(&c, err);
+}
+
+static int delete_container(struct rb_cli *cli, struct rb_err *err)
+{
+	return rb_for_matching(cli, delete_one, err);
 }
 
 static const struct rb_option options[] = {
@@ -32,6 +33,7 @@ static const struct rb_option options[] = {
 	  .type = RB_OPT_BOOL,
 	  RB_OPT_FIELD(force),
 	  .help = "kill it first; no error when it does not exist" },
+	RB_OPT_ROW_REGEX,
 	RB_OPT_END,
 };
 

@@ -9,22 +9,24 @@
 #include "runbox/err.h"
 #include "runbox/names.h"
 
-static int kill_container(struct rb_cli *cli, struct rb_err *err)
+static int kill_one(struct rb_cli *cli, const char *root, const char *id, struct rb_err *err)
 {
 	rb_autocontainer c = RB_CONTAINER_NONE;
 	int signum = cli->n_args > 1 ? rb_signal_parse(cli->args[1]) : SIGTERM;
-	const char *root;
 	int r;
 
 	if (signum < 0)
 		return rb_fail(err, RB_ERR_USAGE, "unknown signal \"%.64s\"", cli->args[1]);
-	r = rb_store_root(&cli->arena, cli->root, &root, err);
-	if (r == 0)
-		r = rb_container_open(&c, root, cli->args[0], RB_LOCK_NONE, err);
+	r = rb_container_open(&c, root, id, RB_LOCK_NONE, err);
 	/* engines send --all once more when init has ended, for what it may have left */
 	if (r == 0 && !(cli->all && c.status == RB_STOPPED))
-		r = rb_verb_check(RB_VERB_KILL, c.status, cli->args[0], err);
+		r = rb_verb_check(RB_VERB_KILL, c.status, id, err);
 	return r < 0 ? r : rb_container_signal(&c, signum, cli->all, err);
+}
+
+static int kill_container(struct rb_cli *cli, struct rb_err *err)
+{
+	return rb_for_matching(cli, kill_one, err);
 }
 
 static const struct rb_option options[] = {
@@ -33,6 +35,7 @@ static const struct rb_option options[] = {
 	  .type = RB_OPT_BOOL,
 	  RB_OPT_FIELD(all),
 	  .help = "to every process of the container" },
+	RB_OPT_ROW_REGEX,
 	RB_OPT_END,
 };
 

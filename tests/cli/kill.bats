@@ -78,3 +78,28 @@ load ../lib/helpers
 @test "kill: a container that does not exist" {
 	fails 1 "container nobody-$SUFFIX does not exist" rb kill "nobody-$SUFFIX" TERM
 }
+
+@test "kill, delete: --regex is for all whose id matches, the others stay" {
+	local name
+	for name in aa ab b; do
+		make_bundle $name
+		args $name /bin/probe pause=1
+		start_bundle $name
+	done
+	rb kill --regex "^a.-$SUFFIX\$" KILL
+	wait_status aa stopped
+	wait_status ab stopped
+	assert_status b running
+	# one that cannot be killed is told, the others are killed all the same
+	run -1 rb kill -r "$SUFFIX" KILL
+	[[ $output == *"container not running"* ]]
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	wait_status b stopped
+	rb delete --regex 'no such container'
+	run -1 rb delete --regex '('
+	[[ $output == *"--regex"* ]]
+	rb delete -r "^(aa|b)-$SUFFIX"
+	[ "$(rb list -q)" = "$(cid ab)" ]
+	rb delete --force --regex .
+	leaks
+}
