@@ -64,6 +64,8 @@ struct rb_run {
 		*times; /* shared mapping, one a step; NULL before the first row and in exec */
 	uint64_t t0_ns;
 	int target; /* exec: pidfd of the container's init, -1 */
+	pid_t target_pid;
+	const char *target_status; /* exec: of the container, as runtime.md calls it */
 	/* of exec/ alone */
 	int host_sync; /* the host side's end while the child is being cloned */
 	bool is_exec;  /* a further process, not a container */

@@ -392,6 +392,9 @@ int rb_spec_decode(const char *name, const char *text, size_t len, struct rb_spe
 		   struct rb_err *err);
 void rb_spec_done(struct rb_spec *spec);
 
+/** rb_seccomp_uses_notify() - does the profile hand any system call to the listener? */
+bool rb_seccomp_uses_notify(const struct rb_seccomp *profile);
+
 /** rb_spec_decode_process() - the "process" object alone, as exec --process gives it. */
 int rb_spec_decode_process(const char *name, const char *text, size_t len, struct rb_spec *spec,
 			   struct rb_err *err);

@@ -280,6 +280,8 @@ static int run_job(struct job *j, struct rb_err *err)
 	j->run.state_fd = fcntl(j->container.store.dir_fd, F_DUPFD_CLOEXEC, 3);
 	j->run.rec = &j->recorder;
 	j->run.foreground = !detach;
+	j->run.target_pid = j->container.state.pid;
+	j->run.target_status = rb_status_name(j->container.status);
 	if (!detach)
 		r = rb_foreground_begin(&fg, err);
 	if (r == 0)

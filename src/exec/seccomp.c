@@ -76,7 +76,8 @@ int rb_step_filter(struct rb_run *run, const struct rb_step *step, struct rb_err
 	return rb_seccomp_cached(root_fd, profile, &run->seccomp_bpf, err);
 }
 
-/* config-linux.md "The Container Process State": one message, the descriptor in it. */
+/* config-linux.md "The Container Process State": one message, the descriptor in it. "pid" is of the process
+ * with the filter, "state" is the container's, whose first process is another one in an exec. */
 static int send_listener(struct rb_run *run, const struct rb_seccomp *profile, int listener,
 			 struct rb_err *err)
 {
@@ -92,7 +93,11 @@ static int send_listener(struct rb_run *run, const struct rb_seccomp *profile, i
 		rb_buf_json(&text, profile->listener_metadata);
 	}
 	rb_buf_add(&text, ",\"state\":");
-	rb_state_json(spec, run->id, "created", run->pid, run->bundle, &text);
+	if (run->is_exec)
+		rb_state_json(spec, run->id, run->target_status, run->target_pid, run->bundle,
+			      &text);
+	else
+		rb_state_json(spec, run->id, "created", run->pid, run->bundle, &text);
 	rb_buf_add(&text, "}");
 	r = rb_send_fd(run->seccomp_sock, text.data, text.len, listener);
 	return r < 0 ? rb_fail_sys(err, -r, "hand the seccomp listener to %s",

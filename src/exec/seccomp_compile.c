@@ -21,6 +21,7 @@
 #include "runbox/err.h"
 #include "runbox/fd.h"
 #include "runbox/log.h"
+#include "runbox/names.h"
 
 /* bit of a system call number that says x32; the architecture is that of x86_64 (kernel,
  * asm/unistd.h) */
@@ -52,8 +53,9 @@ static int add_archs(scmp_filter_ctx ctx, const struct rb_seccomp *profile, stru
 		/* EEXIST: the native one is always there. EDOM: of the other endianness, so
 		 * never of this host */
 		if (r < 0 && r != -EEXIST && r != -EDOM)
-			return rb_fail_sys(err, -r, "add architecture %zu of the seccomp profile",
-					   i);
+			return rb_fail_at(err, "linux.seccomp.architectures",
+					  "%s is not an architecture that libseccomp here knows",
+					  rb_name_of(rb_seccomp_arch_names, profile->archs[i]));
 	}
 	return 0;
 }
@@ -258,12 +260,4 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 			    "the seccomp profile is too large: more than %d instructions",
 			    BPF_MAXINSNS);
 	return r;
-}
-
-bool rb_seccomp_uses_notify(const struct rb_seccomp *profile)
-{
-	for (size_t i = 0; i < profile->n_rules; i++)
-		if (profile->rules[i].action == SECCOMP_RET_USER_NOTIF)
-			return true;
-	return profile->default_action == SECCOMP_RET_USER_NOTIF;
 }

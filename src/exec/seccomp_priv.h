@@ -23,7 +23,4 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
 		      struct rb_err *err);
 
-/** rb_seccomp_uses_notify() - does any rule hand system calls to the listener? */
-bool rb_seccomp_uses_notify(const struct rb_seccomp *profile);
-
 #endif

@@ -106,19 +106,17 @@ int check_needs_mount_ns(struct compile *c, struct rb_err *err)
 int check_seccomp(struct compile *c, struct rb_err *err)
 {
 	const struct rb_seccomp *p = &c->spec->linux_.seccomp;
-	bool notify = p->default_action == SECCOMP_RET_USER_NOTIF;
 
 	if (!p->present)
 		return 0;
 	if (p->listener_metadata && !p->listener_path)
 		return rb_fail_at(err, "linux.seccomp.listenerMetadata",
 				  "listenerMetadata needs listenerPath");
-	if (notify) /* the runtime itself would wait for an answer */
+	if (p->default_action ==
+	    SECCOMP_RET_USER_NOTIF) /* the runtime itself would wait for an answer */
 		return rb_fail_at(err, "linux.seccomp.defaultAction",
 				  "SCMP_ACT_NOTIFY cannot be the default");
-	for (size_t i = 0; i < p->n_rules && !notify; i++)
-		notify = p->rules[i].action == SECCOMP_RET_USER_NOTIF;
-	if (notify && !p->listener_path)
+	if (rb_seccomp_uses_notify(p) && !p->listener_path)
 		return rb_fail_at(err, "linux.seccomp.listenerPath",
 				  "SCMP_ACT_NOTIFY needs listenerPath");
 	return 0;

@@ -16,7 +16,7 @@ typedef int compile_fn(struct compile *c, struct rb_err *err);
 
 static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
-static compile_fn emit_executed, emit_networked;
+static compile_fn emit_executed, emit_known, emit_networked;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
 
 /* Namespaces first: most of the others ask which there are. */
@@ -152,6 +152,7 @@ static compile_fn *const exec_emitters[] = {
 	emit_exec_setup,
 	emit_credentials,
 	emit_program,
+	emit_known,
 	emit_seccomp,
 	emit_exec,
 	/* engines take a pid file for success and know no other sign of it, so it is written last */
@@ -315,6 +316,16 @@ static int emit_recorded(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	return add_barrier(c, "recorded", RB_SIDE_HOST);
+}
+
+/* What the seccomp listener gets names the process by its pid on the host, which the process itself does not
+ * know; in a create it comes with "recorded". */
+static int emit_known(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	return c->spec->linux_.seccomp.present && rb_seccomp_uses_notify(&c->spec->linux_.seccomp)
+		       ? add_barrier(c, "known", RB_SIDE_HOST)
+		       : 0;
 }
 
 static int add_hooks(struct compile *c, enum rb_hook_kind kind, unsigned side)

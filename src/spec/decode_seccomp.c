@@ -10,8 +10,8 @@
 static int check_errno(struct rb_dec *d, const struct rb_at *at, const char *key, uint32_t action,
 		       const struct rb_opt_u32 *ret)
 {
-	/* MAX_ERRNO of the kernel: a larger one would not be seen as an error; a tracer gets 16 bits */
-	uint32_t most = action == SECCOMP_RET_TRACE ? UINT16_MAX : 4095;
+	/* less than MAX_ERRNO of the kernel, for libseccomp takes no more; a tracer gets 16 bits */
+	uint32_t most = action == SECCOMP_RET_TRACE ? UINT16_MAX : 4094;
 
 	if (!ret->set)
 		return 0;
@@ -84,3 +84,11 @@ static const struct rb_field seccomp_fields[] = {
 	{ 0 },
 };
 const struct rb_type rb_t_seccomp = RB_OBJECT(seccomp_fields, struct rb_seccomp, check_seccomp);
+
+bool rb_seccomp_uses_notify(const struct rb_seccomp *profile)
+{
+	for (size_t i = 0; i < profile->n_rules; i++)
+		if (profile->rules[i].action == SECCOMP_RET_USER_NOTIF)
+			return true;
+	return profile->default_action == SECCOMP_RET_USER_NOTIF;
+}

@@ -4,6 +4,7 @@
  * KEY=VALUE asks something more, or acts once all is printed, in the order given:
  *   sysctl=NAME    the value, dots as in config.json     try=PATH     errno of reading and of writing
  *   stat=PATH      type, mode, owner, device             text=PATH    the whole of a small file
+ *   call=NR[,ARG]  errno of a system call, 0 if none
  *   ready=PATH     make the file                         fork=N       N children that wait, for ps
  *   pause=1        wait for SIGTERM or SIGINT, then 0    deaf=1       ignore both, wait
  *   raise=N        signal itself                         exit=N       end with N
@@ -702,12 +703,28 @@ static void ask_stat(const char *path)
 	show_stat(path);
 }
 
+/* NUMBER[,ARGUMENT...]: errno of that system call, 0 when it succeeds */
+static void ask_call(const char *value)
+{
+	unsigned long v[7] = { 0 };
+	const char *at = value;
+	char *end;
+
+	for (int i = 0; i < 7 && *at; i++) {
+		v[i] = strtoul(at, &end, 0);
+		at = *end == ',' ? end + 1 : end;
+		if (*end != ',')
+			break;
+	}
+	num(value, syscall((long)v[0], v[1], v[2], v[3], v[4], v[5], v[6]) < 0 ? errno : 0);
+}
+
 static const struct question {
 	const char *name; /* of the argument and of the object in the output */
 	void (*ask)(const char *value);
 } questions[] = {
-	{ "sysctl", ask_sysctl }, { "try", ask_try }, { "stat", ask_stat },
-	{ "text", ask_text },	  { NULL, NULL },
+	{ "sysctl", ask_sysctl }, { "try", ask_try },	{ "stat", ask_stat },
+	{ "text", ask_text },	  { "call", ask_call }, { NULL, NULL },
 };
 
 static void answer(const struct question *q)
