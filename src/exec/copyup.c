@@ -151,21 +151,33 @@ static int copy_dir(int from, int to, unsigned depth)
 	return r;
 }
 
+static bool has_option(const struct rb_strv *data, const char *prefix)
+{
+	for (size_t i = 0; i < data->n; i++)
+		if (rb_startswith(data->v[i], prefix))
+			return true;
+	return false;
+}
+
 /**
  * rb_copy_up() - copy the content of a directory, and what the directory itself is like
  * @from_fd: the directory that will be covered; @to_fd: the new mount. Both may be O_PATH.
+ * @data:    options of the new mount: mode, uid and gid that are asked for stay
  * Return: 0 or -errno
  */
-int rb_copy_up(int from_fd, int to_fd)
+int rb_copy_up(int from_fd, int to_fd, const struct rb_strv *data)
 {
 	rb_autofd from = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rb_autofd to = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
+	struct stat st, asked;
 	mode_t mask;
 	int r;
 
-	if (from < 0 || to < 0 || fstat(from, &st) < 0)
+	if (from < 0 || to < 0 || fstat(from, &st) < 0 || fstat(to, &asked) < 0)
 		return -errno;
+	st.st_mode = has_option(data, "mode=") ? asked.st_mode : st.st_mode;
+	st.st_uid = has_option(data, "uid=") ? asked.st_uid : st.st_uid;
+	st.st_gid = has_option(data, "gid=") ? asked.st_gid : st.st_gid;
 	mask = umask(0);
 	r = copy_dir(from, to, 0);
 	if (r == 0)

@@ -437,7 +437,7 @@ static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (step->u.mount.n_uids && rb_mount_idmap(run, tree, step, err) < 0)
 		return rb_fail_add(err, "mount %s on %s", source_of(step), step->u.mount.m->dest);
 	if (o->tmpcopyup) {
-		r = rb_copy_up(target, tree);
+		r = rb_copy_up(target, tree, &o->data);
 		if (r < 0)
 			return rb_fail_sys(err, -r, "copy %s into the tmpfs",
 					   step->u.mount.m->dest);

@@ -74,7 +74,7 @@ int rb_fs_reconfigure(int fd, const struct rb_fs *fs, unsigned long sb_clr, char
 int rb_mount_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err);
 int rb_mount_idmap(const struct rb_run *run, int tree_fd, const struct rb_step *step,
 		   struct rb_err *err);
-int rb_copy_up(int from_fd, int to_fd);
+int rb_copy_up(int from_fd, int to_fd, const struct rb_strv *data);
 
 /* --- step_mount.c --- */
 
