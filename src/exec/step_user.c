@@ -67,7 +67,7 @@ static int enter_cwd(struct rb_run *run, const char *cwd, struct rb_err *err)
 	if (r >= 0 || r == -EROFS || r == -EACCES || r == -EPERM || r == -ENOENT)
 		return 0;
 	rb_err_at(err, "process.cwd");
-	return rb_cwd_fail(cwd, r, err);
+	return rb_cwd_fail(run, cwd, r, err);
 }
 
 /* A pipe that the program gets as stdio belongs to whoever made it; the program opens it again
@@ -85,6 +85,26 @@ static void own_pipes(uid_t uid)
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	gid_t x = *(const gid_t *)a, y = *(const gid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The kernel keeps them sorted, but a group that is given twice it keeps twice. */
+static size_t unique(gid_t *gids, size_t n)
+{
+	size_t kept = 0;
+
+	if (n)
+		qsort(gids, n, sizeof(*gids), by_number);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || gids[i] != gids[kept - 1])
+			gids[kept++] = gids[i];
+	return kept;
+}
+
 static int set_groups(const struct rb_user *user, struct rb_err *err)
 {
 	gid_t *gids = NULL;
@@ -94,7 +114,7 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 		gids = rb_xmalloc(user->n_gids * sizeof(*gids));
 	for (size_t i = 0; i < user->n_gids; i++)
 		gids[i] = user->gids[i];
-	r = setgroups(user->n_gids, gids) < 0 ? -errno : 0;
+	r = setgroups(unique(gids, user->n_gids), gids) < 0 ? -errno : 0;
 	free(gids);
 	/* a user namespace whose setgroups is "deny" (user_namespaces(7)): what is there cannot
 	 * be dropped */
