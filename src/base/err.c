@@ -148,10 +148,10 @@ void rb_err_format(const struct rb_err *err, char *buf, size_t size)
 	const char *sep = "";
 
 	rb_buf_escaped(&out, err->msg, 0);
-	/* podman takes the C library's words for ENOENT for a missing program and exits with 127;
-	 * a missing program has a message of its own, so the phrase is kept for it alone */
+	/* podman takes the C library's words for ENOENT, and "not found", for a missing program and
+	 * exits with 127; that has a message of its own, so these phrases are kept for it alone */
 	if (err->errnum == ENOENT)
-		rb_buf_add(&out, ": not found");
+		rb_buf_add(&out, ": missing");
 	else if (err->errnum > 0)
 		rb_buf_printf(&out, ": %s", strerror(err->errnum));
 	if (err->step[0] || err->errnum > 0 || place) {

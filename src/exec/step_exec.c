@@ -37,8 +37,14 @@ int rb_cwd_enter(struct rb_run *run, const char *cwd)
 }
 
 /** rb_cwd_fail() - why a working directory could not be entered. Return: @r */
-int rb_cwd_fail(const char *cwd, int r, struct rb_err *err)
+int rb_cwd_fail(const struct rb_run *run, const char *cwd, int r, struct rb_err *err)
 {
+	/* who tells podman exec of a directory that is not there is told 127, by these words */
+	if (r == -ENOENT && run->is_exec) {
+		(void)rb_fail(err, RB_ERR_CONFIG,
+			      "enter the working directory %s: no such file or directory", cwd);
+		return r;
+	}
 	(void)rb_fail_sys(err, -r, "enter the working directory %s", cwd);
 	return r == -ELOOP ? rb_err_hint(err, "links of /proc that lead out are not followed") : r;
 }
@@ -58,7 +64,7 @@ int rb_step_cwd(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 		int r = rb_cwd_enter(run, cwd);
 
 		if (r < 0)
-			return rb_cwd_fail(cwd, r, err);
+			return rb_cwd_fail(run, cwd, r, err);
 	}
 	if (rb_getcwd(now, sizeof(now)) < 0)
 		return rb_fail_sys(err, errno, "look at the working directory %s", cwd);

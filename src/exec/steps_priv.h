@@ -89,7 +89,7 @@ struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_st
 
 int rb_tty_adopt(struct rb_run *run, struct rb_err *err);
 int rb_cwd_enter(struct rb_run *run, const char *cwd);
-int rb_cwd_fail(const char *cwd, int r, struct rb_err *err);
+int rb_cwd_fail(const struct rb_run *run, const char *cwd, int r, struct rb_err *err);
 int rb_procfs_get(struct rb_run *run);
 int rb_procfs_open(int proc_fd, const char *file);
 

@@ -108,7 +108,7 @@ refused() {
 }
 
 @test "errors: a namespace path that does not exist" {
-	refused 'open network namespace /run/netns/no-such-name: not found (step NN clone, config.json linux.namespaces[4].path, ENOENT)' '.linux.namespaces |= map(if .type == "network" then .path = "/run/netns/no-such-name" else . end)'
+	refused 'open network namespace /run/netns/no-such-name: missing (step NN clone, config.json linux.namespaces[4].path, ENOENT)' '.linux.namespaces |= map(if .type == "network" then .path = "/run/netns/no-such-name" else . end)'
 }
 
 @test "errors: id maps without a user namespace" {
@@ -218,7 +218,7 @@ refused() {
 # --- mounts ---
 
 @test "errors: a bind source that does not exist" {
-	refused 'mount /no/such/dir on /mnt: not found (step NN mount, config.json mounts[3], ENOENT)' '.mounts += [{"destination": "/mnt", "source": "/no/such/dir", "options": ["bind"]}]'
+	refused 'mount /no/such/dir on /mnt: missing (step NN mount, config.json mounts[3], ENOENT)' '.mounts += [{"destination": "/mnt", "source": "/no/such/dir", "options": ["bind"]}]'
 }
 
 @test "errors: an unknown file system" {
@@ -246,7 +246,7 @@ refused() {
 }
 
 @test "errors: a hook that does not exist" {
-	refused 'createRuntime hook 0: run /no/such/hook: not found (step NN hook, config.json hooks.createRuntime[0], ENOENT)' '.hooks.createRuntime = [{"path": "/no/such/hook"}]'
+	refused 'createRuntime hook 0: run /no/such/hook: missing (step NN hook, config.json hooks.createRuntime[0], ENOENT)' '.hooks.createRuntime = [{"path": "/no/such/hook"}]'
 }
 
 @test "errors: a hook with a relative path" {

@@ -84,6 +84,10 @@ setup() {
 	field . ids .groups '[]'
 }
 
+@test "process.user.additionalGids: one that is given twice is there once" {
+	field '.process.user.additionalGids = [7, 5, 7, 6, 5]' ids '.groups' '[5,6,7]'
+}
+
 @test "process.user.umask: set; else 0022" {
 	field '.process.user.umask = 63' ids .umask 63
 	field . ids .umask 18
@@ -327,6 +331,16 @@ in_tree() {
 		'text=/etc/secret try=/etc mounts' '.text."/etc/secret"' '"secret of the image"'
 	expect '.try."/etc".write' 0
 	expect '[.mounts[] | select(.dest == "/etc") | .type]' '["tmpfs"]'
+	# and is what the directory was, but for what is asked for
+	make_bundle b '.mounts += [{"destination": "/mnt", "type": "tmpfs", "source": "t", "options": ["tmpcopyup"]},
+		{"destination": "/var", "type": "tmpfs", "source": "t", "options": ["tmpcopyup", "mode=711", "uid=3", "gid=4"]}]'
+	rmdir "$T/b/rootfs/mnt" "$T/b/rootfs/var"
+	mkdir -m 2750 "$T/b/rootfs/mnt" "$T/b/rootfs/var"
+	chown 5:6 "$T/b/rootfs/mnt" "$T/b/rootfs/var"
+	chmod 2750 "$T/b/rootfs/mnt" "$T/b/rootfs/var"
+	look b stat=/mnt stat=/var
+	expect '.stat."/mnt" | [.mode, .uid, .gid]' '[1512,5,6]' # 02750
+	expect '.stat."/var" | [.mode, .uid, .gid]' '[457,3,4]' # 0711
 }
 
 @test "mounts.options: copy-symlink makes the link, src-nofollow and dest-nofollow do not follow" {

@@ -106,7 +106,7 @@ static void test_errors(void)
 	err = (struct rb_err) { 0 };
 	(void)rb_fail_sys(&err, ENOENT, "open x");
 	rb_err_format(&err, text, sizeof(text));
-	is_str(text, "open x: not found (ENOENT)",
+	is_str(text, "open x: missing (ENOENT)",
 	       "ENOENT without the words that mean a missing program");
 
 	err = (struct rb_err) { 0 };
