@@ -10,6 +10,7 @@ setup_file() {
 	containerd_begin
 	command -v runc >/dev/null && export PEER=runc RT_PEER=runc
 	once first true
+	[ -z "$(command -v curl)" ] || cri_images
 	world_picture w >"$E/before"
 }
 
@@ -31,12 +32,97 @@ teardown() {
 containerd_begin() {
 	local dir=$E/w
 	config containerd-config.toml "$dir/config.toml"
+	cri_config >>"$dir/config.toml"
 	SECONDS_MAX=0 in_world w containerd --config "$dir/config.toml" --root "$dir/root" --state "$dir/state" \
 		--address "$dir/sock" >"$dir/containerd.log" 2>&1 </dev/null 3>&- 4>&- &
 	wait_for 30 ct version >/dev/null 2>&1 || {
 		tail -20 "$dir/containerd.log" >&2
 		return 1
 	}
+}
+
+# cri_config: what of CRI is not for contrib's file to say: the peer as a second handler, and a network
+cri_config() {
+	local dir=$E/w
+	mkdir -p "$dir/net.d"
+	cat >"$dir/net.d/10-cri.conflist" <<-EOF
+		{"cniVersion": "0.4.0", "name": "cri", "plugins": [{"type": "bridge", "bridge": "cri0", "isGateway": true,
+			"ipam": {"type": "host-local", "dataDir": "$dir/leases", "ranges": [[{"subnet": "10.77.0.0/24"}]]}}]}
+	EOF
+	# a sandbox gets an oom_score_adj below ours, which a host without CAP_SYS_RESOURCE refuses
+	cat <<-EOF
+
+		[plugins."io.containerd.grpc.v1.cri"]
+		  restrict_oom_score_adj = true
+
+		[plugins."io.containerd.grpc.v1.cri".cni]
+		  bin_dir = "/usr/lib/cni"
+		  conf_dir = "$dir/net.d"
+
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.peer]
+		  runtime_type = "io.containerd.runc.v2"
+
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.peer.options]
+		  BinaryName = "$(command -v runc || echo /none)"
+	EOF
+}
+
+# image NAME ENTRYPOINT: the image's root as a docker archive, in the namespace of CRI
+image() {
+	local dir=$E/archive
+	mkdir -p "$dir"
+	ln -f "$E/image.tar" "$dir/layer.tar"
+	jq -n --arg d "sha256:$(sha256sum <"$E/image.tar" | cut -d' ' -f1)" --argjson e "$2" '{architecture: "amd64", os: "linux",
+		config: {Entrypoint: $e, Env: ["PATH=/bin"]}, rootfs: {type: "layers", diff_ids: [$d]}}' >"$dir/config.json"
+	jq -n --arg n "$1" '[{Config: "config.json", RepoTags: [$n], Layers: ["layer.tar"]}]' >"$dir/manifest.json"
+	tar -C "$dir" -cf "$E/archive.tar" manifest.json config.json layer.tar
+	in_world w ctr --address "$E/w/sock" --namespace k8s.io images import --all-platforms "$E/archive.tar" >/dev/null
+}
+
+# cri_images: the one that sandboxes get by default, and ours
+cri_images() {
+	image registry.k8s.io/pause:3.6 '["/bin/sleep", "100000"]'
+	image docker.io/library/bb:1 '["/bin/sh", "-c"]'
+}
+
+# cri METHOD JSON [JQ]: a call, and what the program makes of the answer
+cri() {
+	in_world w "$ENGINES/cri.py" "$E/w/sock" "$1" "$2" | jq -r "${3:-empty}"
+}
+
+# sandbox NAME [JQ]: its configuration, in a variable that scenarios use: $sandbox
+sandbox() {
+	sandbox=$(jq -nc --arg n "$1-$RT" --arg c "$CGROUP/$1-$RT" --arg l "$E/logs-$RT" "{metadata: {name: \$n, uid: \$n, namespace: \"default\"},
+		hostname: \"podded\", log_directory: \$l, linux: {cgroup_parent: \$c}} | ${2:-.}")
+}
+
+# run_pod: by the RuntimeClass' handler, whose name is the runtime's
+run_pod() {
+	cri RunPodSandbox "{\"config\": $sandbox, \"runtime_handler\": \"$RT\"}" .pod_sandbox_id
+}
+
+# run_in POD NAME COMMAND [JQ]: a container of the pod
+run_in() {
+	local id
+	id=$(cri CreateContainer "$(jq -nc --arg p "$1" --arg n "$2" --arg c "$3" --argjson s "$sandbox" "{pod_sandbox_id: \$p, sandbox_config: \$s,
+		config: ({metadata: {name: \$n}, image: {image: \"docker.io/library/bb:1\"}, args: [\$c], log_path: (\$n + \".log\")} | ${4:-.})}")" .container_id)
+	cri StartContainer "{\"container_id\": \"$id\"}"
+	echo "$id"
+}
+
+# in_pod CONTAINER COMMAND: kubectl exec without its stream: output, errors, [status]
+in_pod() {
+	cri ExecSync "$(jq -nc --arg i "$1" --arg c "$2" '{container_id: $i, cmd: ["sh", "-c", $c], timeout: 20}')" \
+		'(.stdout // ""), (.stderr // ""), (if .exit_code then "[\(.exit_code)]" else "" end) | select(. != "") | rtrimstr("\n")'
+}
+
+state_of() {
+	cri ContainerStatus "{\"container_id\": \"$1\"}" '.status[0] | "\(.state) \(.exit_code // 0) \(.reason // "")"'
+}
+
+end_pod() {
+	cri StopPodSandbox "{\"pod_sandbox_id\": \"$1\"}"
+	cri RemovePodSandbox "{\"pod_sandbox_id\": \"$1\"}"
 }
 
 # ct ARG...: ctr; containerd's namespace is the parent of its cgroups
@@ -185,6 +271,105 @@ once() {
 	EOF
 }
 
+@test "containerd: a pod by CRI, its handler is contrib's RuntimeClass" {
+	command -v curl >/dev/null || skip "needs the program curl"
+	local RT_PEER=peer
+	scenario() {
+		local sandbox pod a b ns
+		sandbox pod
+		pod=$(run_pod)
+		a=$(run_in "$pod" a 'echo out; echo err >&2; trap "exit 5" TERM; while :; do sleep 0.1; done')
+		b=$(run_in "$pod" b 'exec sleep 1000' '.envs = [{key: "A", value: "b"}] | .working_dir = "/tmp" | .linux.resources = {memory_limit_in_bytes: 33554432}
+			| .linux.security_context = {run_as_user: {value: 1000}, readonly_rootfs: 1, no_new_privs: 1, capabilities: {drop_capabilities: ["ALL"]}}')
+		for ns in net ipc uts pid mnt; do
+			[ "$(in_pod "$a" "readlink /proc/self/ns/$ns")" = "$(in_pod "$b" "readlink /proc/self/ns/$ns")" ] && echo "$ns shared" || echo "$ns own"
+		done
+		in_pod "$a" 'hostname; id -u; ps -o comm | grep -c sleep; echo oops >&2; exit 9'
+		in_pod "$b" 'id -u; pwd; echo $A; touch /x; grep -E "CapEff|NoNewPrivs" /proc/self/status'
+		in_pod "$b" 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true'
+		cri UpdateContainerResources "{\"container_id\": \"$b\", \"linux\": {\"memory_limit_in_bytes\": 50331648}}"
+		in_pod "$b" 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true'
+		t cri ExecSync "{\"container_id\": \"$a\", \"cmd\": [\"nothing\"]}" | grep -oE 'exec: "[^:]*".*: unknown'
+		state_of "$a"
+		cri StopContainer "{\"container_id\": \"$a\", \"timeout\": 10}"
+		state_of "$a"
+		cri StopContainer "{\"container_id\": \"$b\"}"
+		state_of "$b"
+		sed -E 's/^[^ ]+ //' "$E/logs-$RT/a.log" | sort
+		cri RemoveContainer "{\"container_id\": \"$a\"}"
+		end_pod "$pod"
+	}
+	compare scenario <<-'EOF'
+		net shared
+		ipc shared
+		uts shared
+		pid shared
+		mnt own
+		podded
+		0
+		3
+		oops
+		[9]
+		1000
+		/tmp
+		b
+		CapEff:	0000000000000000
+		NoNewPrivs:	1
+		touch: /x: Read-only file system
+		33554432
+		50331648
+		exec: "nothing": executable file not found in $PATH: unknown
+		1 0
+		2 5 Error
+		2 137 Error
+		stderr F err
+		stdout F out
+	EOF
+}
+
+@test "containerd: pods with the node's namespaces, a volume, a privileged container, a failing program" {
+	command -v curl >/dev/null || skip "needs the program curl"
+	local RT_PEER=peer
+	scenario() {
+		local sandbox pod a ns v=$E/cri-vol-$RT
+		mkdir "$v"
+		in_world w sh -c "mount -t tmpfs v '$v' && mount --make-shared '$v' && mkdir '$v/sub'"
+		sandbox node '.linux.security_context = {namespace_options: {network: 2, pid: 2, ipc: 2}, privileged: 1} | del(.hostname)'
+		pod=$(run_pod)
+		a=$(run_in "$pod" a 'exec sleep 1000' ".mounts = [{container_path: \"/v\", host_path: \"$v\", propagation: 1}] | .linux.security_context = {namespace_options: {network: 2, pid: 2, ipc: 2}, privileged: 1}")
+		for ns in net pid ipc; do
+			[ "$(in_pod "$a" "readlink /proc/self/ns/$ns")" = "$(in_world w readlink /proc/self/ns/$ns)" ] && echo "$ns is the node's"
+		done
+		in_pod "$a" 'mount -t tmpfs x /tmp && echo mounted; test -e /dev/kmsg && echo devices; echo kept >/v/file'
+		in_world w cat "$v/file"
+		in_world w mount -t tmpfs later "$v/sub"
+		in_pod "$a" 'grep -c "^later /v/sub " /proc/mounts'
+		end_pod "$pod"
+		in_world w umount -R "$v"
+		sandbox bad
+		pod=$(run_pod)
+		t run_in "$pod" a x '.command = ["/no/such"]' | grep -oE 'exec: .*: unknown'
+		a=$(run_in "$pod" own 'exec sleep 1000' '.linux.security_context = {namespace_options: {pid: 1}}')
+		in_pod "$a" 'cat /proc/1/comm'
+		end_pod "$pod"
+		cri ListPodSandbox '{}' ".items // [] | map(select(.runtime_handler == \"$RT\")) | length"
+	}
+	# what a host lacks is an error for runc 1.1 when a container is privileged
+	has_cap cap_sys_resource || ALONE=yes
+	compare scenario <<-'EOF'
+		net is the node's
+		pid is the node's
+		ipc is the node's
+		mounted
+		devices
+		kept
+		1
+		exec: "/no/such": stat /no/such: no such file or directory: unknown
+		sleep
+		0
+	EOF
+}
+
 @test "containerd: twenty containers at once" {
 	scenario() {
 		local i pids=()
@@ -203,6 +388,8 @@ once() {
 
 @test "containerd: nothing is left, in its world and on the host" {
 	ct containers ls -q | grep . && return 1
+	# the peer leaves the pods' own cgroups, which a kubelet would look after; runbox those that it has not made
+	left_cgroups | grep -- '-peer$' | while read -r pod; do rmdir "$pod"; done
 	same_picture w "$E/before"
 	world_end w
 	host_clean

@@ -208,6 +208,81 @@ keep() {
 	EOF
 }
 
+@test "docker: what cannot be: directory, user, kind of mount, device" {
+	scenario() {
+		keep bb sleep 1000
+		t dk exec -w /missing "$C" true | grep -oE 'no such file or directory|^\[.*'
+		t dk exec -u nosuch "$C" true
+		t dk exec -u 99:nogrp "$C" true
+		t dk exec "$C" /etc | grep -oE 'exec: "[^:]*".*: unknown|^\[.*'
+		t dk rm -f "$C"
+		t once -v "$E/image/etc/passwd:/home" bb true | grep -oE 'Are you trying to mount a directory onto a file|^\[.*'
+		t once -v "$E/image/etc:/bin/busybox" bb true | grep -oE 'Are you trying to mount a directory onto a file|^\[.*'
+		t once -v "$E/image/etc:/proc/x" bb true | grep -oE 'inside /proc|^\[.*'
+		t once --hostname "$(printf %070d 1)" bb true | grep '^\['
+		t once --device /dev/nosuch bb true | grep '^\['
+	}
+	compare scenario <<-'EOF'
+		no such file or directory
+		[126]
+		unable to find user nosuch: no matching entries in passwd file
+		[126]
+		unable to find group nogrp: no matching entries in group file
+		[126]
+		exec: "/etc": permission denied: unknown
+		[126]
+		c
+		Are you trying to mount a directory onto a file
+		[125]
+		Are you trying to mount a directory onto a file
+		[125]
+		inside /proc
+		[125]
+		[125]
+		[127]
+	EOF
+}
+
+@test "docker: cgroup namespaces, device rules, tmpfs and its mode, groups, stats, commit" {
+	scenario() {
+		t once --cgroupns host bb grep -c "$CGROUP/" /proc/self/cgroup | sed 's/^[1-9].*/the host/'
+		t once --cgroupns private bb grep -c "$CGROUP/" /proc/self/cgroup
+		t once --cpus 0.5 bb sh -c 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; true' | sed 's/ .*//'
+		t once --device-cgroup-rule 'c 10:229 rwm' bb sh -c 'mknod /f c 10 229 && : </f && echo opened'
+		t once --tmpfs /q:noexec,size=2m bb grep ' /q ' /proc/mounts
+		t once --mount type=tmpfs,destination=/q,tmpfs-mode=700 bb stat -c %a /q
+		t once --group-add extra --group-add 2000 -u user bb id
+		keep bb sh -c 'echo made >/made; exec sleep 1000'
+		until_ dk exec "$C" test -s /made
+		t dk stats --no-stream --format '{{.PIDs}}' "$C"
+		dk commit "$C" "kept-$RT" >/dev/null
+		t once "kept-$RT" cat /made
+		t dk rm -f "$C"
+		dk rmi "kept-$RT" >/dev/null
+	}
+	compare scenario <<-'EOF'
+		the host
+		0
+		[1]
+		50000
+		opened
+		tmpfs /q tmpfs rw,nosuid,nodev,noexec,relatime,size=2048k 0 0
+		700
+		uid=1000(user) gid=1000(user) groups=1000(user),2000(extra)
+		1
+		made
+		c
+	EOF
+}
+
+@test "docker: a runtime with arguments, which dockerd calls by a script of its own" {
+	run -0 dk_w w run --rm --runtime runbox-args --network none bb sh -c 'echo out; exit 0'
+	[ "$output" = out ]
+	# with --debug there is more than the error in the log that containerd reads
+	run -127 dk_w w run --rm --runtime runbox-args --network none bb nothing
+	[[ $output == *'exec: "nothing": executable file not found in $PATH'* ]]
+}
+
 @test "docker: capabilities, no-new-privileges, seccomp by default, by a profile, none" {
 	cat >"$E/no-mkdir.json" <<-'EOF'
 		{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [

@@ -123,7 +123,8 @@ DOCKER=/usr/bin/docker
 dockerd_begin() {
 	local dir=$E/$1
 	config docker-daemon.json "$dir/contrib.json"
-	jq --arg runc "$(command -v runc || echo /none)" '.runtimes.peer.path = $runc' "$dir/contrib.json" >"$dir/daemon.json"
+	jq --arg runc "$(command -v runc || echo /none)" '.runtimes.peer.path = $runc
+		| .runtimes["runbox-args"] = {path: .runtimes.runbox.path, runtimeArgs: ["--debug", "--log-level=debug"]}' "$dir/contrib.json" >"$dir/daemon.json"
 	ln -sf runbox "$E/bin/runc"
 	SECONDS_MAX=0 in_world "$1" env "PATH=$E/bin:$PATH" HOME="$dir" dockerd --config-file "$dir/daemon.json" \
 		-H "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \

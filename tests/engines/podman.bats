@@ -62,7 +62,7 @@ pm() {
 	"pod create") args=(pod create "--cgroup-parent=$CGROUP" "${@:3}") ;;
 	run\ * | create\ *) [ -z "$CGROUP" ] || args=("$1" "--cgroup-parent=$CGROUP" "${@:2}") ;;
 	esac
-	in_world w env -i PATH="$PATH" HOME="$E" CONTAINERS_CONF="$E/containers.conf" \
+	in_world w env -i ${NOTIFY:+"NOTIFY_SOCKET=$NOTIFY"} PATH="$PATH" HOME="$E" CONTAINERS_CONF="$E/containers.conf" \
 		CONTAINERS_STORAGE_CONF="$E/storage.conf" \
 		podman --runtime "$RT" --network-config-dir "$E/podman/net" "${args[@]}"
 }
@@ -207,6 +207,109 @@ keep() {
 		0077
 		300
 		workdir "/not/there" does not exist
+	EOF
+}
+
+@test "podman: what cannot be: directory, user, kind of mount, sysctl" {
+	scenario() {
+		keep bb sleep 1000
+		t pm exec -w /missing "$C" true | grep '^\['
+		t pm exec -u nosuch "$C" true
+		t pm exec -u 99:nogrp "$C" true
+		t pm exec "$C" /etc
+		t pm exec "$C" /no/such
+		t pm rm -f -t 0 "$C"
+		t once -v "$E/image/etc/passwd:/home" bb true | grep -oiE 'not a directory|^\[.*' | tr N n
+		t once -v "$E/image/etc:/bin/busybox" bb true | grep -oiE 'not a directory|^\[.*' | tr N n
+		t once -v "$E/image/etc:/proc/x" bb true | grep -oE 'inside /proc|^\[.*'
+		t once -w /etc/passwd bb true
+		t once --device /dev/nosuch bb true
+		t once --cap-add nosuch bb true
+	}
+	compare scenario <<-'EOF'
+		[127]
+		Error: unable to find user nosuch: no matching entries in passwd file
+		[255]
+		Error: unable to find group nogrp: no matching entries in group file
+		[255]
+		Error: exec: "/etc": permission denied: OCI permission denied
+		[126]
+		Error: exec: "/no/such": stat /no/such: no such file or directory: OCI runtime attempted to invoke a command that was not found
+		[127]
+		c
+		not a directory
+		[126]
+		not a directory
+		[126]
+		inside /proc
+		[126]
+		Error: workdir "/etc/passwd" exists on container ID, but is not a directory
+		[126]
+		Error: stat /dev/nosuch: no such file or directory
+		[125]
+		Error: "CAP_NOSUCH": unknown capability
+		[125]
+	EOF
+}
+
+@test "podman: cgroup namespaces, device rules, tmpfs and its mode, shared memory, groups" {
+	scenario() {
+		t once --cgroupns host bb grep -c "$CGROUP/" /proc/self/cgroup | sed 's/^[1-9].*/the host/'
+		t once --cgroupns private bb grep -c "$CGROUP/" /proc/self/cgroup
+		t once --cpus 0.5 bb sh -c 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null; true' | sed 's/ .*//'
+		t once --device-cgroup-rule 'c 10:229 rwm' bb sh -c 'mknod /f c 10 229 && : </f && echo opened'
+		t once bb sh -c 'mknod /f c 10 229 && : </f' | sed 's/.*: //'
+		t once --tmpfs /q:noexec,nosuid,size=2m bb grep ' /q ' /proc/mounts
+		t once --mount type=tmpfs,destination=/q,tmpfs-mode=700 bb stat -c %a /q
+		t once --shm-size 3m bb df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2
+		t once --mount "type=bind,source=$E/image/etc,target=/m,readonly" bb sh -c 'touch /m/x; grep " /m " /proc/mounts | grep -o " ro,"'
+		t once --group-add extra --group-add 2000 -u user bb id
+		t once --stop-signal USR1 --init bb true
+	}
+	compare scenario <<-'EOF'
+		the host
+		0
+		[1]
+		50000
+		opened
+		Operation not permitted
+		[1]
+		tmpfs /q tmpfs rw,nosuid,nodev,noexec,relatime,size=2048k 0 0
+		700
+		3072
+		 ro,
+		touch: /m/x: Read-only file system
+		uid=1000(user) gid=1000(user) groups=1000(user),2000(extra)
+	EOF
+}
+
+@test "podman: readiness told by the container reaches conmon (--sdnotify=container)" {
+	requires python3
+	scenario() {
+		local socket=$E/notify-$RT pid inside
+		timeout 20 python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+while b"READY=1" not in s.recv(4096).split(b"\n"):
+    pass
+print("ready")' "$socket" >"$socket.out" &
+		pid=$!
+		until_ test -S "$socket"
+		NOTIFY=$socket pm run -d --name "$C" --network none --sdnotify container bb sleep 1000 >/dev/null
+		inside=$(pm inspect -f '{{.State.Pid}}' "$C")
+		t pm exec "$C" sh -c 'tr "\0" "\n" </proc/1/environ | grep NOTIFY; stat -c %F /run/notify/notify.sock'
+		# what a service inside would send
+		in_world w python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1\n", sys.argv[1])' "/proc/$inside/root/run/notify/notify.sock"
+		wait "$pid"
+		cat "$socket.out"
+		t pm rm -f -t 0 "$C"
+	}
+	compare scenario <<-'EOF'
+		NOTIFY_SOCKET=/run/notify/notify.sock
+		socket
+		ready
+		c
 	EOF
 }
 
