@@ -16,6 +16,7 @@
 
 struct rb_err;
 struct rb_child;
+struct rb_ahead;
 
 /** How the executor records; state/ implements it. Each returns 0 or a reporting failure. */
 struct rb_recorder {
@@ -73,13 +74,22 @@ struct rb_run {
 	struct rb_buf records;	   /* what was noted so far, a line each */
 	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;	   /* connected to listenerPath, -1 */
-	struct rb_net_run *net;	   /* what the network's rows share, NULL without a network */
-	struct rb_child *child;	   /* what one of the child's steps makes for a later one */
+	struct rb_ahead *ahead; /* the thread that makes the network namespace, NULL if none does */
+	int netns;		/* what it made; the child enters it, -1 */
+	struct rb_net_run *net; /* what the network's rows share, NULL without a network */
+	struct rb_child *child; /* what one of the child's steps makes for a later one */
 };
 
 /** rb_run_init() - all descriptors -1. rb_run_done() - close and free what the run owns. */
 void rb_run_init(struct rb_run *run);
 void rb_run_done(struct rb_run *run);
+
+/**
+ * rb_exec_ahead() - begin what takes long and every plan of @spec will need
+ * To be called as soon as the spec is known; the rest of the run need not be filled. Cannot fail: what
+ * does not work here is tried again by the plan's own row.
+ */
+void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec);
 
 /**
  * rb_exec_create() - carry out the plan up to the gate

@@ -170,6 +170,8 @@ static int prepare(struct rb_launch *l, struct rb_cli *cli, bool detached, struc
 		r = rb_spec_decode("config.json", l->bundle.config, l->bundle.config_len, &l->spec,
 				   err);
 	if (r == 0)
+		rb_exec_ahead(&l->run, &l->spec);
+	if (r == 0)
 		r = rb_check_console(l->spec.process.present && l->spec.process.terminal,
 				     cli->console_socket, detached, err);
 	if (r == 0)

@@ -242,7 +242,12 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
 static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
 			struct verdict *v, struct rb_err *err)
 {
-	v->pid = clone_process(step->u.clone.flags, cgroup_fd, &v->in_cgroup);
+	unsigned long flags = step->u.clone.flags;
+
+	run->netns = rb_ahead_take(run);
+	if (run->netns >= 0)
+		flags &= ~(unsigned long)CLONE_NEWNET; /* entered at the row of lo */
+	v->pid = clone_process(flags, cgroup_fd, &v->in_cgroup);
 	if (v->pid == 0)
 		rb_child_main(run);
 	if (v->pid < 0)

@@ -183,6 +183,11 @@ int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook 
  * Plain. */
 int rb_caps_apply(const struct rb_caps *sets);
 
+/** rb_ahead_take() - wait for what rb_exec_ahead() began; the network namespace, or -1 */
+int rb_ahead_take(struct rb_run *run);
+/** rb_loopback_up() - lo of the caller's network namespace. Return: 0 or -errno */
+int rb_loopback_up(void);
+
 /** rb_close_others() - close all but stdio, what the caller asked to pass on, and @keep (-1: none) */
 void rb_close_others(const struct rb_run *run, const int *keep, size_t n);
 /** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the

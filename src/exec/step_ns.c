@@ -7,13 +7,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
@@ -106,23 +103,17 @@ int rb_step_time_offsets(struct rb_run *run, const struct rb_step *step, struct 
 	return 0;
 }
 
-/** rb_step_loopback() - a new network namespace has "lo", and it is down */
+/** rb_step_loopback() - a new network namespace has "lo", and it is down; one made ahead is entered */
 int rb_step_loopback(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	rb_autofd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC,
-				0); /* netdevice(7): any socket will do */
-	struct ifreq req = { .ifr_name = "lo" };
+	int r;
 
-	(void)run;
 	(void)step;
-	if (sock < 0)
-		return rb_fail_sys(err, errno, "open a socket");
-	if (ioctl(sock, SIOCGIFFLAGS, &req) < 0)
-		return rb_fail_sys(err, errno, "look at the loopback device");
-	req.ifr_flags |= IFF_UP;
-	if (ioctl(sock, SIOCSIFFLAGS, &req) < 0)
-		return rb_fail_sys(err, errno, "set the loopback device up");
-	return 0;
+	if (run->netns >= 0 && setns(run->netns, CLONE_NEWNET) < 0)
+		return rb_fail_sys(err, errno, "enter the network namespace");
+	rb_closep(&run->netns);
+	r = rb_loopback_up();
+	return r < 0 ? rb_fail_sys(err, -r, "set the loopback device up") : 0;
 }
 
 /** rb_step_hostname() - sethostname(2) in the container's UTS namespace */
