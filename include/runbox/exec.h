@@ -49,6 +49,7 @@ struct rb_run {
 	struct rb_strv extra_env; /* put over process.env: LISTEN_FDS, NOTIFY_SOCKET */
 	bool foreground;	  /* `run` without --detach: container shares stdio */
 	bool die_with_parent;
+	bool starts; /* `run`: starts it itself, over run->sync; nobody else can, so there is no gate */
 	/* made on the way */
 	pid_t pid;
 	int pidfd;
@@ -95,7 +96,7 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec);
  * rb_exec_create() - carry out the plan up to the gate
  * On failure all that was done has been undone from the journal lines (the state directory too),
  * poststop hooks have run if a hook failed (runtime.md "Lifecycle"), and the child is gone.
- * On success run->pid waits at the gate.
+ * On success run->pid waits at the gate, or with run->starts for rb_exec_start_by(run->sync).
  */
 int rb_exec_create(struct rb_run *run, struct rb_err *err);
 
@@ -120,6 +121,8 @@ int rb_exec_network(struct rb_run *run, struct rb_err *err);
  * with the child's own words.
  */
 int rb_exec_start(int state_fd, struct rb_err *err);
+/** rb_exec_start_by() - the same over a connection to the waiting child, which stays the caller's */
+int rb_exec_start_by(int conn, struct rb_err *err);
 
 /** rb_exec_gate_probe() - is a process still waiting behind the gate? Return: 1 yes, 0 no, -errno
  */

@@ -155,10 +155,11 @@ struct rb_container {
 	struct rb_store store;
 	struct rb_state state;
 	enum rb_status status;
+	int starter; /* `run`: connection to the child that waits for start; -1: it waits at the gate */
 };
-#define RB_CONTAINER_NONE              \
-	{                              \
-		.store = RB_STORE_NONE \
+#define RB_CONTAINER_NONE                             \
+	{                                             \
+		.store = RB_STORE_NONE, .starter = -1 \
 	}
 
 /** rb_container_open() - open, lock if asked for, load, look at the status */
@@ -167,8 +168,10 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id,
 /**
  * rb_container_take() - go on with what was just created, without letting go of the lock
  * @store: of the create, becomes the container's. What create wrote is read once.
+ * @starter: run->sync of a create with run->starts; becomes the container's too
  */
-int rb_container_take(struct rb_container *c, struct rb_store *store, struct rb_err *err);
+int rb_container_take(struct rb_container *c, struct rb_store *store, int *starter,
+		      struct rb_err *err);
 /** rb_container_lock() - lock an open container again and look at its status. Return: 0; -ENOENT, it was
  * deleted meanwhile; or a failure */
 int rb_container_lock(struct rb_container *c, struct rb_err *err);

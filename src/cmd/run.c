@@ -84,9 +84,10 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 	if (!cli->detach && !cli->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "become the reaper of the container's orphans");
 	rb_launch_init(&l);
+	l.run.starts = true;
 	r = rb_launch_create(&l, cli, cli->detach, err);
 	if (r == 0)
-		r = rb_container_take(&c, &l.record.store, err);
+		r = rb_container_take(&c, &l.record.store, &l.run.sync, err);
 	if (r == 0)
 		r = cli->detach ? run_detached(&l, &c, err)
 				: run_foreground(&l, &c, cli->keep, err);

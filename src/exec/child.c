@@ -105,41 +105,52 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 	return r;
 }
 
-/* Wait for a `start` that sends its word; one that only looks (rb_exec_gate_probe()) is let go. */
-static int wait_for_start(int gate, struct rb_err *err)
+/* The word of who starts it. Return: 1; 0 from one that only looks (rb_exec_gate_probe()), or is gone */
+static int hear_start(int conn)
+{
+	char word;
+	ssize_t n;
+
+	do {
+		n = recv(conn, &word, 1, 0);
+	} while (n < 0 && errno == EINTR);
+	return n == 1 && word == 'S';
+}
+
+/* Wait at the gate for a `start`; the connection of one that only looks is let go. */
+static int wait_at_gate(int gate, struct rb_err *err)
 {
 	for (;;) {
 		rb_autofd conn = accept4(gate, NULL, NULL, SOCK_CLOEXEC);
-		char word;
 
 		if (conn < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (conn < 0)
 			return rb_fail_sys(err, errno, "wait at the start gate");
-		if (recv(conn, &word, 1, 0) == 1 && word == 'S')
+		if (hear_start(conn))
 			return rb_take_fd(&conn);
 	}
 }
 
 int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	int gate, conn, keep[2];
+	int by = run->starts ? run->sync : run->gate, keep[2] = { by, run->seccomp_sock };
 
 	(void)step;
-	if (run->gate < 0)
+	if (by < 0)
 		return 0;
 	rb_log_forward(-1, NULL);
-	gate = run->gate;
-	keep[0] = gate;
-	keep[1] = run->seccomp_sock;
 	rb_close_others(run, keep, 2);
 	forget(run);
-	run->sync = run->console_sock = -1;
-	conn = wait_for_start(gate, err);
-	if (conn < 0)
-		return conn;
-	run->sync = conn; /* failures from here on are start's to report */
+	run->console_sock = -1;
+	run->sync = run->starts ? by : wait_at_gate(by, err);
+	if (run->sync < 0)
+		return run->sync;
+	if (run->starts && !hear_start(by))
+		_exit(1); /* nobody is left to start it, or to be told */
+	if (!run->starts)
+		(void)close(by);
+	/* failures from here on are for who starts it */
 	rb_log_forward(run->sync, rb_sync_warn);
-	(void)close(gate);
 	return 0;
 }

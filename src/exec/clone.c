@@ -261,7 +261,7 @@ static int make_gate(struct rb_run *run, struct rb_err *err)
 {
 	int r;
 
-	if (run->state_fd < 0)
+	if (run->state_fd < 0 || run->starts)
 		return 0;
 	r = rb_unix_listen(run->state_fd, "gate", SOCK_SEQPACKET, &run->gate);
 	return r < 0 ? rb_fail_sys(err, -r, "make the start gate") : 0;

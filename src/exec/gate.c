@@ -3,6 +3,7 @@
  * The gate is a socket in the state directory, held by the container's first process, which closes it when
  * it goes on: a gate that refuses connections has been passed. The connection of `start` carries failures
  * back and is closed by the execve itself, so that start returns when the program runs, and knows why if not.
+ * `run` starts what it has created itself: its socket to the child is that connection, and there is no gate.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -15,8 +16,11 @@ int rb_exec_start(int state_fd, struct rb_err *err)
 	rb_autofd conn = -1;
 	int r = rb_unix_connect(state_fd, "gate", SOCK_SEQPACKET, &conn);
 
-	if (r < 0)
-		return rb_fail_sys(err, -r, "open the start gate");
+	return r < 0 ? rb_fail_sys(err, -r, "open the start gate") : rb_exec_start_by(conn, err);
+}
+
+int rb_exec_start_by(int conn, struct rb_err *err)
+{
 	if (send(conn, "S", 1, MSG_NOSIGNAL) != 1)
 		return rb_fail_sys(err, errno, "open the start gate");
 	return rb_sync_drain(conn, NULL, err);

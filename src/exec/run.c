@@ -246,7 +246,8 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		give_up(run);
 	}
 	rb_net_end();
-	rb_closep(&run->sync);
+	if (r < 0 || !run->starts)
+		rb_closep(&run->sync);
 	rb_closep(&run->gate);
 	return r;
 }

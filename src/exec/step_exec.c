@@ -232,6 +232,7 @@ static void reset_signals(void)
 int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_process *process = step->u.process.process;
+	bool is_waiting = run->die_with_parent || run->gate >= 0 || run->starts;
 	int r = find(run, process, err);
 
 	if (r < 0)
@@ -245,8 +246,7 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	reset_signals();
 	/* the change of ids has cleared it (prctl(2)); until the gate the runtime's death is
 	 * ours too */
-	if (prctl(PR_SET_PDEATHSIG, run->die_with_parent || run->gate >= 0 ? SIGKILL : 0, 0, 0, 0) <
-	    0)
+	if (prctl(PR_SET_PDEATHSIG, is_waiting ? SIGKILL : 0, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "set the parent-death signal");
 	return 0;
 }

@@ -77,10 +77,12 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id,
 	return r;
 }
 
-int rb_container_take(struct rb_container *c, struct rb_store *store, struct rb_err *err)
+int rb_container_take(struct rb_container *c, struct rb_store *store, int *starter,
+		      struct rb_err *err)
 {
 	c->store = *store;
 	*store = (struct rb_store)RB_STORE_NONE;
+	c->starter = rb_take_fd(starter);
 	c->status = RB_CREATED; /* nobody else had the lock since */
 	return rb_state_load(&c->store, &c->state, err);
 }
@@ -102,6 +104,7 @@ int rb_container_open_damaged(struct rb_container *c, struct rb_err *err)
 
 void rb_container_close(struct rb_container *c)
 {
+	rb_closep(&c->starter);
 	rb_state_done(&c->state);
 	rb_store_close(&c->store);
 }
@@ -381,7 +384,9 @@ int rb_container_start(struct rb_container *c, struct rb_err *err)
 		r = walk_before(&w, err);
 	if (r < 0)
 		return r;
-	r = rb_exec_start(c->store.dir_fd, err);
+	r = c->starter >= 0 ? rb_exec_start_by(c->starter, err)
+			    : rb_exec_start(c->store.dir_fd, err);
+	rb_closep(&c->starter);
 	if (r == 0) {
 		c->status = RB_RUNNING;
 		r = started(c, &w, err);
