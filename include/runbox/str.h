@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /** Bump allocator: all memory is zeroed, nothing is freed alone. */
 struct rb_arena {
@@ -60,7 +61,11 @@ int rb_parse_u64(const char *s, uint64_t *ret);
 int rb_parse_i64(const char *s, int64_t *ret);
 int rb_parse_u32(const char *s, uint32_t *ret);
 
-bool rb_streq(const char *a, const char *b);
+/* inline: nearly all words of a table differ in the first letter already */
+static inline bool rb_streq(const char *a, const char *b)
+{
+	return *a == *b && strcmp(a, b) == 0;
+}
 bool rb_startswith(const char *s, const char *prefix);
 
 /** rb_field_add() - add a field to a line: a tab, then the text with \, tab and newline escaped */

@@ -42,7 +42,8 @@ char *rb_xstrdup(const char *s)
 	return memcpy(rb_xmalloc(len), s, len);
 }
 
-void *rb_arena_alloc(struct rb_arena *a, size_t size)
+/* Zeroed by who needs it: what is left of a block at the end is then never touched. */
+static void *take(struct rb_arena *a, size_t size)
 {
 	struct rb_arena_block *b = a->top;
 	const size_t align = _Alignof(max_align_t);
@@ -54,9 +55,8 @@ void *rb_arena_alloc(struct rb_arena *a, size_t size)
 	if (!b || b->size - b->used < size) {
 		size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
 
-		b = calloc(1, sizeof(*b) + room);
-		if (!b)
-			die_no_memory();
+		b = rb_xmalloc(sizeof(*b) + room);
+		b->used = 0;
 		b->size = room;
 		b->next = a->top;
 		a->top = b;
@@ -66,12 +66,18 @@ void *rb_arena_alloc(struct rb_arena *a, size_t size)
 	return p;
 }
 
+void *rb_arena_alloc(struct rb_arena *a, size_t size)
+{
+	return memset(take(a, size), 0, size);
+}
+
 char *rb_arena_strndup(struct rb_arena *a, const char *s, size_t len)
 {
-	char *p = rb_arena_alloc(a, len + 1);
+	char *p = take(a, len + 1);
 
 	if (len)
 		memcpy(p, s, len);
+	p[len] = '\0';
 	return p;
 }
 
@@ -82,18 +88,22 @@ char *rb_arena_strdup(struct rb_arena *a, const char *s)
 
 char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...)
 {
+	char brief[128];
 	va_list ap, again;
 	char *p;
 	int n;
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(brief, sizeof(brief), fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		die_no_memory();
-	p = rb_arena_alloc(a, (size_t)n + 1);
-	(void)vsnprintf(p, (size_t)n + 1, fmt, again); /* the length was just measured */
+	p = take(a, (size_t)n + 1);
+	if ((size_t)n < sizeof(brief))
+		memcpy(p, brief, (size_t)n + 1);
+	else
+		(void)vsnprintf(p, (size_t)n + 1, fmt, again); /* the length was just measured */
 	va_end(again);
 	return p;
 }
@@ -289,11 +299,6 @@ int rb_parse_u32(const char *s, uint32_t *ret)
 		return -ERANGE;
 	*ret = (uint32_t)v;
 	return 0;
-}
-
-bool rb_streq(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
 }
 
 bool rb_startswith(const char *s, const char *prefix)

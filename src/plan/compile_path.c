@@ -10,10 +10,15 @@
 /** compile_clean() - see compile_priv.h. Return: in the arena, starts with "/" */
 char *compile_clean(struct rb_arena *a, const char *base, const char *path)
 {
-	char *joined = *path == '/' || !base ? rb_arena_printf(a, "/%s", path)
-					     : rb_arena_printf(a, "%s/%s", base, path);
+	size_t base_len = *path == '/' || !base ? 0 : strlen(base), path_len = strlen(path);
+	char *joined = rb_arena_alloc(a, base_len + path_len + 2);
 	char *out = joined; /* never longer than what was read */
 	const char *in = joined;
+
+	if (base_len)
+		memcpy(joined, base, base_len);
+	joined[base_len] = '/';
+	memcpy(joined + base_len + 1, path, path_len);
 
 	while (*in) {
 		size_t len = strcspn(in, "/");
