@@ -143,6 +143,8 @@ int rb_hooks_run(const struct rb_spec *spec, enum rb_hook_kind kind, const char 
 void rb_state_json(const struct rb_spec *spec, const char *id, const char *status, pid_t pid,
 		   const char *bundle, struct rb_buf *out);
 
+/** rb_self_adopt() - first of all: what the program was executed from, if a descriptor, is not handed on */
+void rb_self_adopt(void);
 /**
  * rb_self_protect() - make this process run from an executable that the container cannot write to
  * First thing of the verbs that run code in a container: re-executes @argv from a read-only

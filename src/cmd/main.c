@@ -140,10 +140,11 @@ static int run_verb(struct rb_cli *cli, const struct rb_cmd *cmd, int argc, char
 static int runbox(struct rb_cli *cli, int argc, char **argv, int *fail_status, struct rb_err *err)
 {
 	const struct rb_cmd *cmd;
-	int next = argc;
-	int r = rb_cli_globals(cli, argc, argv, &cmd, &next, err);
-	int log = open_log(cli, err);
+	int next = argc, log, r;
 
+	rb_self_adopt();
+	r = rb_cli_globals(cli, argc, argv, &cmd, &next, err);
+	log = open_log(cli, err);
 	if (cmd && cmd->fail_status)
 		*fail_status = cmd->fail_status;
 	if (r < 0 || log < 0)

@@ -97,8 +97,10 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (step->u.barrier.from == run->side)
 		return rb_sync_signal(run, token, err);
 	/* where the host side waits, its rows of the network are done */
-	if (run->side == RB_SIDE_HOST)
+	if (run->side == RB_SIDE_HOST) {
 		rb_net_hang_up();
+		rb_self_release();
+	}
 	r = rb_sync_wait(run, token, err);
 	if (run->side == RB_SIDE_CHILD)
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the maps are written by now */

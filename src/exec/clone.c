@@ -164,6 +164,7 @@ static void __attribute__((noreturn)) go_between(struct rb_run *run, const struc
 	bool in_cgroup = false;
 	pid_t pid;
 
+	rb_self_release();
 	/* what it enters may be hostile: nothing of it may be read or traced from there */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (e->go(run, step, e->fds, &verdict->err) < 0)

@@ -103,7 +103,8 @@ BARE void rb_entry_protect(long *stack)
 		return;
 	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || fs.f_flags & ST_RDONLY)
 		return;
-	fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+	/* not close-on-exec: rb_self_release() */
+	fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE, 0, 0);
 	if (fd < 0)
 		return;
 	attr.attr_set = MOUNT_ATTR_RDONLY;

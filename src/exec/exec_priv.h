@@ -196,6 +196,14 @@ void rb_child_enter(struct rb_run *run);
 /** rb_child_main() - the container's first process: walk the child's rows, never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 
+/**
+ * rb_self_release() - close the mount that this process runs from; it goes on running
+ *
+ * Who closes it last takes the mount apart and waits for an RCU grace period, 0.1 ms and more: so it is not
+ * left to execve, but closed by children at once, and by the host side where it waits for the child anyway.
+ */
+void rb_self_release(void);
+
 /** rb_entry_is_verb() - does the program protect itself before main() when this is one of its words? */
 bool rb_entry_is_verb(const char *word);
 

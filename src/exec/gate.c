@@ -39,5 +39,6 @@ int rb_exec_gate_probe(int state_fd)
 int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	(void)step;
+	rb_self_release();
 	return rb_sync_drain(run->sync, &run->master, err);
 }

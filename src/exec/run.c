@@ -138,6 +138,7 @@ void rb_child_main(struct rb_run *run)
 {
 	struct rb_err err = { 0 };
 
+	rb_self_release();
 	run->side = RB_SIDE_CHILD;
 	rb_log_forward(run->sync, rb_sync_warn);
 	rb_child_enter(run);

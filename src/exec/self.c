@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -28,6 +29,28 @@ static bool is_on_readonly_mount(void)
 	struct statvfs fs;
 
 	return statvfs(self, &fs) == 0 && fs.f_flag & ST_RDONLY;
+}
+
+/* The detached mount that this process was executed from, as execveat(2) says it; -1: none is open. */
+static int tree = -1;
+
+void rb_self_adopt(void)
+{
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	uint32_t fd;
+	int flags;
+
+	if (!path || !rb_startswith(path, "/dev/fd/") ||
+	    rb_parse_u32(path + strlen("/dev/fd/"), &fd) < 0)
+		return;
+	flags = fcntl((int)fd, F_GETFL);
+	if (flags >= 0 && flags & O_PATH && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
+		tree = (int)fd;
+}
+
+void rb_self_release(void)
+{
+	rb_closep(&tree);
 }
 
 static bool is_sealed(int fd)
@@ -49,7 +72,7 @@ static bool is_out_of_reach(int fd)
 static int readonly_mount(int *ret_fd)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	rb_autofd fd = open_tree(AT_FDCWD, self, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	rb_autofd fd = open_tree(AT_FDCWD, self, OPEN_TREE_CLONE); /* stays: rb_self_release() */
 
 	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return -errno;
