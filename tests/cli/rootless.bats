@@ -74,6 +74,22 @@ user_bundle() {
 	[ -z "$(user "$RUNBOX" list -q)" ]
 }
 
+@test "rootless: names of a network are there, the host's end of one is refused with what to do" {
+	user_bundle b
+	edit_bundle b '.hostname = "web" | .runbox.network = {"dns": {"nameservers": ["10.0.2.3"]}, "hosts": [{"ip": "10.0.2.2", "names": ["host"]}]}'
+	args b /bin/busybox sh -c 'cat /etc/resolv.conf /etc/hosts; ip link show lo'
+	mkdir -p "$T/b/rootfs/etc"
+	cp "$BUSYBOX" "$T/b/rootfs/bin/busybox"
+	chown -hR "$U:$U" "$T/b/rootfs"
+	run -0 user "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	[[ $output == *"nameserver 10.0.2.3"* && $output == *"10.0.2.2"*host* && $output == *web* && $output == *LOOPBACK,UP* ]]
+	edit_bundle b '.runbox.network.interfaces = [{"type": "veth", "name": "eth0", "addresses": ["10.0.2.15/24"]}]'
+	run -1 user "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	[[ $output == *"without root the host's end of a network cannot be made (config.json runbox.network); hint: "*pasta* ]]
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	leaks
+}
+
 @test "rootless: subordinate ids by newuidmap" {
 	requires newuidmap newgidmap
 	# a user with a name and subordinate ids, for as long as this test takes, in a private /etc
