@@ -25,6 +25,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #if __has_attribute(no_stack_protector)
 #define BARE __attribute__((no_stack_protector))
@@ -105,6 +106,13 @@ BARE void rb_entry_protect(long *stack)
 		return;
 	/* not close-on-exec: rb_self_release() */
 	fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE, 0, 0);
+	if (fd >= 0 &&
+	    fd <= STDERR_FILENO) { /* a stream that the caller has closed: rb_std_open() */
+		long low = fd;
+
+		fd = call(SYS_fcntl, low, F_DUPFD, STDERR_FILENO + 1, 0, 0);
+		(void)call(SYS_close, low, 0, 0, 0, 0); /* only a name less */
+	}
 	if (fd < 0)
 		return;
 	attr.attr_set = MOUNT_ATTR_RDONLY;

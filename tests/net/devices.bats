@@ -109,7 +109,10 @@ kind() {
 	grep -q 'linux.netDevices.none0' "$T/a.err"
 	make_bundle b '.linux.netDevices = {"up0": {"name": "lo"}}'
 	run ! create_bundle b
-	grep -q EEXIST "$T/b.err"
+	grep -q 'has a "lo" of its own' "$T/b.err"
+	net_bundle c '{"interfaces": [{"type": "veth", "name": "eth0"}]}' '.linux.netDevices = {"up0": {"name": "eth0"}}'
+	run ! create_bundle c
+	grep -q EEXIST "$T/c.err"
 	in_host ip link show up0
 	in_host ip link del up0
 	net_clean
