@@ -7,6 +7,7 @@
 #ifndef RUNBOX_EXEC_H
 #define RUNBOX_EXEC_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +68,9 @@ struct rb_run {
 	uint64_t t0_ns;
 	int target; /* exec: pidfd of the container's init, -1 */
 	pid_t target_pid;
+	/* exec: signals that are held back while the process is being set up, NULL: as they are. The
+	 * container can stop that process (SIGSTOP), so the caller must be able to end us. */
+	const sigset_t *wait_mask;
 	const char *target_status; /* exec: of the container, as runtime.md calls it */
 	/* of exec/ alone */
 	int host_sync; /* the host side's end while the child is being cloned */

@@ -34,6 +34,16 @@ int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd);
 bool rb_proc_alive(pid_t pid, uint64_t start_time);
 
 /**
+ * rb_args_take() - the command line as a copy, so that the original can be hidden
+ * Return: as @argv, malloc'd, for the life of the process
+ */
+char **rb_args_take(int argc, char **argv);
+
+/** rb_args_hide() - empty what /proc/PID/cmdline and /proc/PID/environ show of this process. There is
+ * no environment afterwards; without rb_args_take() the command line stays. */
+void rb_args_hide(void);
+
+/**
  * rb_self_path() - absolute path of our own executable
  * The detached mount that it is protected by has no path: then it is what argv[0] leads to. Call it
  * before the working directory changes. Return: 0 or -errno

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runbox/fd.h"
+#include "runbox/str.h"
 
 int rb_proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time)
 {
@@ -149,4 +150,33 @@ int rb_self_path(char *buf, size_t size)
 		return -ENOENT;
 	memcpy(buf, real, strlen(real) + 1);
 	return 0;
+}
+
+/* Where the kernel put the words of the command line: one behind the other (proc(5), cmdline). */
+static struct {
+	char *text;
+	size_t len;
+} words;
+
+char **rb_args_take(int argc, char **argv)
+{
+	char **copy = rb_xmalloc(((size_t)argc + 1) * sizeof(*copy));
+
+	for (int i = 0; i < argc; i++)
+		copy[i] = rb_xstrdup(argv[i]);
+	copy[argc] = NULL;
+	if (argc > 0) {
+		words.text = argv[0];
+		words.len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
+	}
+	return copy;
+}
+
+void rb_args_hide(void)
+{
+	if (words.len)
+		memset(words.text, 0, words.len);
+	for (char **e = environ; e && *e; e++)
+		memset(*e, 0, strlen(*e));
+	environ = NULL;
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,17 @@ static int wait_foreground(struct rb_foreground *fg, struct job *j, struct rb_er
 	return r < 0 ? r : status;
 }
 
+/* What may end us while the process is being set up: there is nobody yet to pass it on to. */
+static void let_end(const struct rb_foreground *fg, sigset_t *mask)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+	(void)sigprocmask(SIG_BLOCK, NULL, mask); /* cannot fail */
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (!sigismember(&fg->old_mask, ends[i]))
+			(void)sigdelset(mask, ends[i]);
+}
+
 static int run_job(struct job *j, struct rb_err *err)
 {
 	struct rb_notify no_notify = { .fd = -1 };
@@ -270,6 +282,7 @@ static int run_job(struct job *j, struct rb_err *err)
 		.pidfd = -1, .master = -1, .signals = -1, .notify = &no_notify
 	};
 	bool detach = j->cli->detach;
+	sigset_t mask;
 	int r = prepare(j, err);
 
 	if (r < 0)
@@ -284,6 +297,10 @@ static int run_job(struct job *j, struct rb_err *err)
 	j->run.target_status = rb_status_name(j->container.status);
 	if (!detach)
 		r = rb_foreground_begin(&fg, err);
+	if (r == 0 && !detach) {
+		let_end(&fg, &mask);
+		j->run.wait_mask = &mask;
+	}
 	if (r == 0)
 		r = rb_exec_process(&j->run, err);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "runbox/fd.h"
 #include "runbox/log.h"
 #include "runbox/net.h"
+#include "runbox/proc.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1.0"
@@ -156,7 +157,7 @@ static int runbox(struct rb_cli *cli, int argc, char **argv, int *fail_status, s
 
 int main(int argc, char **argv)
 {
-	struct rb_cli cli = { .version = PACKAGE_VERSION, .commit = RUNBOX_COMMIT, .argv = argv };
+	struct rb_cli cli = { .version = PACKAGE_VERSION, .commit = RUNBOX_COMMIT };
 	struct rb_err err = { 0 };
 	int fail_status = EXIT_FAILURE, r;
 
@@ -173,7 +174,8 @@ int main(int argc, char **argv)
 #ifdef RB_NET_IN_PROCESS
 	rb_net_local = rb_net_perform;
 #endif
-	r = runbox(&cli, argc, argv, &fail_status, &err);
+	cli.argv = rb_args_take(argc, argv);
+	r = runbox(&cli, argc, cli.argv, &fail_status, &err);
 	rb_net_end();
 	if (r < 0) {
 		rb_log_error(&err);

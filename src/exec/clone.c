@@ -146,16 +146,15 @@ struct entry {
 	bool hostile; /* others are there already: see above */
 };
 
-/* Leave what is the host's: descriptors, and in /proc/PID/environ the caller's environment. */
+/* Leave what is the host's: descriptors, and the caller's words and environment, which /proc shows, the
+ * words to everybody. */
 static void hide(const struct rb_run *run)
 {
 	/* the last one is of a process that is there anyway */
 	const int keep[] = { run->sync, run->console_sock, run->seccomp_sock, run->target };
 
 	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
-	for (char **e = environ; e && *e; e++)
-		memset(*e, 0, strlen(*e));
-	environ = NULL;
+	rb_args_hide();
 }
 
 static void __attribute__((noreturn)) go_between(struct rb_run *run, const struct rb_step *step,

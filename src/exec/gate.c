@@ -23,7 +23,7 @@ int rb_exec_start_by(int conn, struct rb_err *err)
 {
 	if (send(conn, "S", 1, MSG_NOSIGNAL) != 1)
 		return rb_fail_sys(err, errno, "open the start gate");
-	return rb_sync_drain(conn, NULL, err);
+	return rb_sync_drain(conn, NULL, NULL, err);
 }
 
 int rb_exec_gate_probe(int state_fd)
@@ -40,5 +40,5 @@ int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_e
 {
 	(void)step;
 	rb_self_release();
-	return rb_sync_drain(run->sync, &run->master, err);
+	return rb_sync_drain(run->sync, run->wait_mask, &run->master, err);
 }

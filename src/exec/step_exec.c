@@ -233,11 +233,14 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 {
 	const struct rb_process *process = step->u.process.process;
 	bool is_waiting = run->die_with_parent || run->gate >= 0 || run->starts;
-	int r = find(run, process, err);
+	int r;
 
+	make_env(run, process);
+	/* its last use; a program named /proc/self/fd/N/... must not find it (THREATS CVE-2024-21626) */
+	rb_closep(&run->root_fd);
+	r = find(run, process, err);
 	if (r < 0)
 		return r;
-	make_env(run, process);
 	r = rb_tty_adopt(run, err);
 	if (r == 0)
 		r = mark_descriptors(run, err);

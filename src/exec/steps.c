@@ -19,6 +19,7 @@ static const struct rb_step_hint clone_hints[] = {
 	{ ENOSPC, "a limit of /proc/sys/user/max_*_namespaces is reached" },
 	{ EINVAL, "the kernel lacks one of these namespace types" },
 	{ EPERM, "creating namespaces needs CAP_SYS_ADMIN or a user namespace" },
+	{ EAGAIN, "a limit of processes is reached: linux.resources.pids, or RLIMIT_NPROC" },
 	{ 0, NULL },
 };
 static const struct rb_step_hint rlimit_hints[] = {

@@ -4,6 +4,7 @@
  * the stream. A message is one letter and its body: T token and pid, E failure, W warning, F descriptor.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -121,13 +122,25 @@ static int handle(const struct message *m, int *fd, int *master, struct rb_err *
 	}
 }
 
+/* Until there is something to receive; signals that @mask does not hold back have their effect meanwhile. */
+static void wait_readable(int sock, const sigset_t *mask)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+
+	while (mask && ppoll(&p, 1, NULL, mask) < 0 && errno == EINTR)
+		;
+}
+
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 {
 	struct message m;
 
 	for (;;) {
 		rb_autofd fd = -1;
-		int r = receive(run->sync, &m, &fd);
+		int r;
+
+		wait_readable(run->sync, run->side == RB_SIDE_HOST ? run->wait_mask : NULL);
+		r = receive(run->sync, &m, &fd);
 
 		if (r < 0)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
@@ -150,13 +163,16 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 	}
 }
 
-int rb_sync_drain(int sock, int *master, struct rb_err *err)
+int rb_sync_drain(int sock, const sigset_t *mask, int *master, struct rb_err *err)
 {
 	struct message m;
 
 	for (;;) {
 		rb_autofd fd = -1;
-		int r = receive(sock, &m, &fd);
+		int r;
+
+		wait_readable(sock, mask);
+		r = receive(sock, &m, &fd);
 
 		if (r <= 0)
 			return r < 0 ? rb_fail_sys(err, -r, "wait for the container's process") : 0;

@@ -364,6 +364,100 @@ hostile() {
 	! grep -vE ' [012] -> ' "$T/b/rootfs/fds" | grep -E -- '-> /(sys|run|home|usr)' || return 1
 }
 
+@test "exec: neither directory nor program is a descriptor of ours, or a way out (CVE-2024-21626)" {
+	up
+	local n dir
+	for n in 3 4 5 6 7 8 9 10 11 12; do
+		own_failure '' ex --cwd "/proc/self/fd/$n" "$(cid b)" echo escaped
+		own_failure '' ex "$(cid b)" "/proc/self/fd/$n/bin/sh" -c 'echo escaped'
+		ln -sfn "/proc/self/fd/$n" "$T/b/rootfs/cwd"
+		own_failure '' ex --cwd /cwd "$(cid b)" echo escaped
+	done
+	for dir in /proc/1/root /proc/1/cwd /proc/self/root /proc/self/cwd/.. /proc/thread-self/fd/3; do
+		own_failure 'working directory' ex --cwd "$dir" "$(cid b)" echo escaped
+	done
+}
+
+@test "exec: the runtime's program as the program, by name and as an interpreter (CVE-2019-5736)" {
+	cp "$RUNBOX" "$T/runbox"
+	local before i name
+	before=$(sha256sum <"$T/runbox")
+	RUNBOX=$T/runbox
+	make_bundle b '.process.capabilities = ({"bounding": ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN"]} | .permitted = .bounding | .effective = .bounding)'
+	args b sh -c 'while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { : >>$p/exe && echo $p >>/written; mount -o remount,rw $p/exe && echo $p >>/written; } 2>/dev/null; done; done'
+	start_bundle b
+	printf '#!/proc/self/exe\n' >"$T/b/rootfs/bin/bang"
+	printf '#!/proc/1/exe\n' >"$T/b/rootfs/bin/bang1"
+	chmod 755 "$T/b/rootfs/bin/bang" "$T/b/rootfs/bin/bang1"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		for name in /proc/self/exe /bin/bang /bin/bang1; do
+			run ex "$(cid b)" $name
+			[ "$status" -ne 0 ]
+		done
+		# as its own program: that file, which is open in it, is on a mount that stays read-only
+		run ex "$(cid b)" /proc/self/exe list
+	done
+	[ "$(sha256sum <"$T/runbox")" = "$before" ]
+	# what was written to are files of the image
+	! grep -vE '^/proc/[0-9]+$' "$T/b/rootfs/written" 2>/dev/null || return 1
+	rb delete --force "$(cid b)"
+	leaks
+}
+
+@test "exec: a container that ends, or stops, all that enters holds up nobody for good" {
+	make_bundle b
+	args b sh -c 'while :; do kill -9 -1 2>/dev/null; done'
+	start_bundle b
+	local i r
+	for i in 1 2 3 4 5; do
+		r=0
+		timeout -k 5 10 "$RUNBOX" --root "$ROOT" exec "$(cid b)" sleep 1000 2>/dev/null </dev/null 3>&- 4>&- || r=$?
+		[ $r -eq 137 ] || [ $r -eq 255 ]
+	done
+	rb delete --force "$(cid b)"
+	# one that is stopped before it is the program cannot be helped, but who called can end it with a TERM
+	args b sh -c 'while :; do kill -STOP -1 2>/dev/null; done'
+	start_bundle b
+	for i in 1 2 3; do
+		r=0
+		timeout -k 5 2 "$RUNBOX" --root "$ROOT" exec "$(cid b)" true 2>/dev/null </dev/null 3>&- 4>&- || r=$?
+		[ $r -eq 124 ] || [ $r -eq 0 ] || [ $r -eq 255 ]
+	done
+	rb delete --force "$(cid b)"
+	leaks
+}
+
+@test "exec: a terminal is made of a devpts alone, whatever lies in the container's /dev" {
+	requires python3
+	make_bundle b '.process.args = ["/bin/probe", "pause=1"]' '.mounts |= map(select(.destination | startswith("/dev") | not))'
+	start_bundle b
+	local make
+	for make in "ln -s /etc/secret" mkfifo touch; do
+		mkdir "$T/b/rootfs/dev/pts"
+		$make "$T/b/rootfs/dev/pts/ptmx"
+		run -255 timeout 20 python3 "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" exec --tty "$(cid b)" true
+		[[ $output == *devpts* ]]
+		rm -r "$T/b/rootfs/dev/pts"
+	done
+	ln -s /proc "$T/b/rootfs/dev/pts"
+	run -255 timeout 20 python3 "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" exec --tty "$(cid b)" true
+	[[ $output == *devpts* ]]
+	[ "$(cat "$T/b/rootfs/etc/secret")" = "secret of the image" ]
+}
+
+@test "exec: in a container that may have no more processes" {
+	up
+	rb update --pids-limit 1 "$(cid b)"
+	own_failure 'a limit of processes is reached' ex "$(cid b)" true
+}
+
+@test "exec: the command line of what enters a container is not to be read there" {
+	# it names directories of the host, and /proc/PID/cmdline is everybody's to read
+	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { grep -q "^Name:.*runbox" $p/status && tr "\\0" " " <$p/cmdline >>/cmdline && echo >>/seen-it; } 2>/dev/null; done'
+	[ -s "$T/b/rootfs/seen-it" ]
+	! grep -aE "$T|exec" "$T/b/rootfs/cmdline" || return 1
+}
+
 @test "exec: what enters a container cannot be traced from inside, nor its memory read" {
 	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { grep -q "^Name:.*runbox" $p/status && head -c 1 $p/mem && echo read >>/got; cat $p/environ >>/env; } 2>/dev/null; done'
 	[ ! -e "$T/b/rootfs/got" ]
