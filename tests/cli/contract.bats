@@ -390,3 +390,25 @@ phrases='not found|executable file not found|no such file or directory|system ca
 	jq -e 'keys == ["annotations", "bundle", "id", "ociVersion", "pid", "status"]' "$T/web/state"
 	leaks
 }
+
+@test "contract: contrib's files of engines are well-formed and name one program (engines that Debian has not)" {
+	requires python3
+	local dir=$SRCDIR/contrib/engines file
+	python3 - "$dir" <<-'PY'
+		import json, sys, tomllib
+		d = sys.argv[1] + "/"
+		toml = lambda name: tomllib.load(open(d + name, "rb"))
+		want = "/usr/local/bin/runbox"
+		assert toml("buildkitd.toml")["worker"]["oci"]["binary"] == want
+		assert toml("crio-runbox.conf")["crio"]["runtime"]["runtimes"]["runbox"]["runtime_path"] == want
+		cri = toml("containerd-config.toml")["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]
+		assert cri["runtimes"][cri["default_runtime_name"]]["options"]["BinaryName"] == want
+		podman = toml("podman-containers.conf")["engine"]
+		assert podman["runtimes"][podman["runtime"]] == [want]
+		docker = json.load(open(d + "docker-daemon.json"))
+		assert docker["runtimes"][docker["default-runtime"]]["path"] == want
+	PY
+	for file in "$dir"/*; do
+		[ "$file" = "$dir/README.md" ] || grep -qF "\`$(basename "$file")\`" "$dir/README.md"
+	done
+}
