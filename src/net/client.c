@@ -4,27 +4,16 @@
  * start. So the static one starts a helper when, and only when, a network is asked for. The helper is found
  * beside the executable of runbox or in the libexec directory; its socket is its life.
  */
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #include <errno.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runbox/fd.h"
+#include "runbox/err.h"
+#include "runbox/helper.h"
 #include "runbox/net.h"
-#include "runbox/proc.h"
-#include "runbox/str.h"
 
-#ifndef RUNBOX_LIBEXECDIR
-#define RUNBOX_LIBEXECDIR "/usr/local/libexec/runbox"
-#endif
 #define HELPER "runbox-veth"
 
 rb_net_fn *rb_net_local;
@@ -34,39 +23,6 @@ static struct {
 	pid_t pid;
 	struct rb_net_reply reply;
 } helper;
-
-static int find(char *buf, size_t size)
-{
-	char self[4096];
-	char *slash = rb_self_path(self, sizeof(self)) < 0 ? NULL : strrchr(self, '/');
-
-	if (slash) {
-		*slash = '\0';
-		(void)snprintf(buf, size, "%s/" HELPER, self);
-		if (access(buf, X_OK) == 0)
-			return 0;
-	}
-	(void)snprintf(buf, size, "%s/" HELPER, RUNBOX_LIBEXECDIR);
-	return access(buf, X_OK) == 0 ? 0 : -ENOENT;
-}
-
-/* Descriptor 3 of the helper is its end of the socket. posix_spawn(3), because fork(2) copies page tables. */
-static int spawn(const char *path, int theirs, pid_t *ret_pid)
-{
-	char name[] = HELPER, verb[] = "--serve", *argv[] = { name, verb, NULL };
-	char *const env[] = { NULL };
-	posix_spawn_file_actions_t actions;
-	int r = posix_spawn_file_actions_init(&actions);
-
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, theirs, 3);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
-	if (r == 0)
-		r = posix_spawn(ret_pid, path, &actions, NULL, argv, env);
-	(void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */
-	return -r;
-}
 
 /* The helper of before may not have been waited for yet. */
 static void reap(void)
@@ -78,28 +34,16 @@ static void reap(void)
 
 int rb_net_begin(struct rb_err *err)
 {
-	rb_autofd ours = -1, theirs = -1;
-	char path[4096 + 32];
-	int pair[2], r;
+	static const struct rb_helper program = {
+		.name = HELPER,
+		.verb = "--serve",
+		.needs = "networks need",
+	};
 
 	if (rb_net_local || helper.sock > 0)
 		return 0;
-	if (find(path, sizeof(path)) < 0) {
-		(void)rb_fail_sys(err, ENOENT, "find the program " HELPER);
-		return rb_err_hint(err, "networks need it beside runbox or in " RUNBOX_LIBEXECDIR);
-	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return rb_fail_sys(err, errno, "make a socket pair");
-	ours = pair[0];
-	theirs = pair[1];
 	reap();
-	r = spawn(path, theirs, &helper.pid);
-	if (r < 0) {
-		helper.pid = 0;
-		return rb_fail_sys(err, -r, "start %s", path);
-	}
-	helper.sock = rb_take_fd(&ours);
-	return 0;
+	return rb_helper_start(&program, &helper.sock, &helper.pid, err);
 }
 
 void rb_net_hang_up(void)
