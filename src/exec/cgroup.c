@@ -302,7 +302,23 @@ static const char *v2_name(unsigned c)
 	return c == RB_CG_BLKIO ? "io" : rb_controller_names[c];
 }
 
-/* Switch controllers on for the children of one directory. @need must work, the others may.
+/* The controllers that a file lists, none when it cannot be read. */
+static unsigned listed_in(int dir_fd, const char *file)
+{
+	rb_autofree char *text = NULL;
+	unsigned bits = 0;
+
+	if (rb_read_file(dir_fd, file, 4096, &text, NULL) < 0)
+		return 0;
+	for (char *rest = text, *word; (word = strsep(&rest, " \n"));)
+		for (unsigned c = 0; c < RB_CG_COUNT; c++)
+			if (rb_streq(word, v2_name(c)))
+				bits |= RB_CG_BIT(c);
+	return bits;
+}
+
+/* Switch controllers on for the children of one directory. @need must work, the others may. Those that are on
+ * are left alone: above what was delegated to us nothing can be written, and nothing needs to be.
  * @rel: below the mount, "" for the mount itself, else ends in "/" */
 static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *rel, unsigned all,
 		     unsigned need, struct rb_err *err)
@@ -310,6 +326,9 @@ static int enable_at(int mount_fd, const struct rb_cgroup_dir *dir, const char *
 	rb_autobuf file = { 0 }, text = { 0 };
 
 	rb_buf_printf(&file, "%scgroup.subtree_control", rel);
+	all &= ~listed_in(mount_fd, file.data);
+	if (!all)
+		return 0;
 	for (unsigned c = 0; c < RB_CG_COUNT; c++)
 		if (all & RB_CG_BIT(c))
 			rb_buf_printf(&text, "+%s ", v2_name(c));
@@ -370,18 +389,10 @@ static int enable_controllers(int mount_fd, const struct rb_cgroup_dir *dir,
 
 static unsigned available(const struct rb_cgroup_dir *dir)
 {
-	rb_autofree char *text = NULL;
 	struct rb_err ignored = { 0 };
 	int leaf = rb_cgroup_leaf(dir, &ignored);
-	unsigned bits = 0;
 
-	if (leaf < 0 || rb_read_file(leaf, "cgroup.controllers", 4096, &text, NULL) < 0)
-		return 0;
-	for (char *rest = text, *word; (word = strsep(&rest, " \n"));)
-		for (unsigned c = 0; c < RB_CG_COUNT; c++)
-			if (rb_streq(word, v2_name(c)))
-				bits |= RB_CG_BIT(c);
-	return bits;
+	return leaf < 0 ? 0 : listed_in(leaf, "cgroup.controllers");
 }
 
 int rb_cgroup_enable(const struct rb_cgroup_dir *dir, const struct rb_resources *res,
