@@ -34,10 +34,13 @@ int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *
 /** rb_cgroup_limits() - write linux.resources but for devices. */
 int rb_cgroup_limits(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
 		     struct rb_err *err);
-/** rb_cgroup_update() - change what @res sets, device rules too when it has any, of a container that
- *  runs; on failure everything is as it was */
+/**
+ * rb_cgroup_update() - change what @res sets, device rules too when it has any, of a container that runs
+ * @scope: its unit when systemd manages its cgroup, and is to know the limits too; unit NULL if not
+ * On failure everything is as it was.
+ */
 int rb_cgroup_update(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-		     struct rb_err *err);
+		     const struct rb_scope *scope, struct rb_err *err);
 /** rb_cgroup_device_rules() - v1 allow/deny files, v2 one BPF program; deny-all first, defaults
  * added. */
 int rb_cgroup_device_rules(const struct rb_cgroup_dir *dirs, size_t n,

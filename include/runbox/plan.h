@@ -17,6 +17,7 @@
 #include "runbox/spec.h"
 
 struct rb_err;
+struct rb_sd_prop;
 
 enum rb_step_kind {
 #define RB_STEP(kind, name, side, data) RB_STEP_##kind,
@@ -36,6 +37,14 @@ struct rb_cgroup_dir {
 /** Files that runbox writes for a container that has a network. */
 enum rb_net_file { RB_NET_RESOLV, RB_NET_HOSTS, RB_NET_N_FILES };
 
+/** A transient scope of systemd. */
+struct rb_scope {
+	const char *unit, *slice; /* unit NULL: cgroups are made by runbox itself */
+	bool user;		  /* of the user's own manager */
+	struct rb_sd_prop *props; /* of annotations */
+	size_t n_props;
+};
+
 enum rb_pivot {
 	RB_PIVOT_ROOT,
 	RB_PIVOT_MOVE /* --no-pivot, or / is the initramfs: move and chroot */
@@ -50,7 +59,14 @@ struct rb_step {
 		struct {
 			struct rb_cgroup_dir *dirs;
 			size_t n;
+			struct rb_scope scope; /* attach: the helper of which leaves then */
 		} cgroup;
+		struct {
+			struct rb_scope scope;
+			struct rb_cgroup_dir *dirs;
+			size_t n;
+			const struct rb_resources *res;
+		} scope;
 		struct {
 			struct rb_cgroup_dir *dirs;
 			size_t n;
@@ -213,7 +229,7 @@ struct rb_plan_opts {
 	const char *pid_file;
 	bool no_pivot, no_new_keyring;
 	bool cgroups_disabled; /* --cgroup-manager disabled */
-	bool systemd_cgroup;   /* --systemd-cgroup: refused by this version with a clear error */
+	bool systemd_cgroup;   /* --systemd-cgroup */
 	bool has_console_socket, detached;
 	unsigned preserve_fds;
 	struct rb_strv sub_cgroups; /* exec: below the container's own: "sub", or on v1

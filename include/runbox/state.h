@@ -40,7 +40,7 @@ enum rb_verb {
 
 /** What a create was asked beside config.json; enough to compile the same plan again. */
 struct rb_create_opts {
-	bool no_pivot, no_new_keyring, cgroups_disabled, has_console_socket, detached;
+	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup, has_console_socket, detached;
 	unsigned preserve_fds;
 	const char *pid_file, *notify_dir; /* NULL for none */
 };
@@ -210,6 +210,8 @@ int rb_container_pids(const struct rb_container *c, pid_t **ret, size_t *ret_n, 
 /** rb_container_pause(), rb_container_resume() - Locked. A pause that fails leaves it running. */
 int rb_container_pause(struct rb_container *c, struct rb_err *err);
 int rb_container_resume(struct rb_container *c, struct rb_err *err);
+/** rb_container_scope() - its scope as the journal has it; @ret->unit NULL when it has none */
+int rb_container_scope(struct rb_container *c, struct rb_scope *ret, struct rb_err *err);
 /** rb_container_cgroups() - its recorded cgroups in the hierarchies of @host; in the arena of the state
  */
 int rb_container_cgroups(struct rb_container *c, const struct rb_host *host,

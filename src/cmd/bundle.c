@@ -101,6 +101,12 @@ int rb_absolute(struct rb_arena *arena, const char *path, const char **ret, stru
 	return 0;
 }
 
+bool rb_wants_systemd(const struct rb_cli *cli)
+{
+	/* --cgroup-manager says it in more words, so it counts */
+	return cli->cgroup_manager ? rb_streq(cli->cgroup_manager, "systemd") : cli->systemd_cgroup;
+}
+
 void rb_plan_opts_fill(struct rb_plan_opts *opts, const char *id, const char *bundle,
 		       const struct rb_create_opts *create)
 {
@@ -111,6 +117,7 @@ void rb_plan_opts_fill(struct rb_plan_opts *opts, const char *id, const char *bu
 		.no_pivot = create->no_pivot,
 		.no_new_keyring = create->no_new_keyring,
 		.cgroups_disabled = create->cgroups_disabled,
+		.systemd_cgroup = create->systemd_cgroup,
 		.has_console_socket = create->has_console_socket,
 		.detached = create->detached,
 		.preserve_fds = create->preserve_fds,

@@ -109,6 +109,9 @@ const char *rb_bundle_rootfs(struct rb_arena *arena, const char *bundle,
 /** rb_absolute() - a path against the caller's working directory; in the arena */
 int rb_absolute(struct rb_arena *arena, const char *path, const char **ret, struct rb_err *err);
 
+/** rb_wants_systemd() - is systemd to make the cgroups? */
+bool rb_wants_systemd(const struct rb_cli *cli);
+
 /** rb_cli_plan_opts() - what the plan needs to know of the command line or of an earlier create */
 void rb_plan_opts_fill(struct rb_plan_opts *opts, const char *id, const char *bundle,
 		       const struct rb_create_opts *create);

@@ -4,6 +4,7 @@
  * Source: runtime-spec features.md, features-linux.md 1.3.0.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@
 #include <unistd.h>
 
 #include "cmd/cmd_priv.h"
+#include "runbox/helper.h"
 #include "runbox/names.h"
+#include "runbox/systemd.h"
 
 #define OCI_VERSION_MIN "1.0.0"
 #define MAX_WORDS	256
@@ -133,12 +136,18 @@ static void print_seccomp(struct rb_buf *out)
 
 static void print_linux(struct rb_buf *out)
 {
+	char helper[PATH_MAX];
+	/* it is another program, which may not be installed */
+	const char *systemd = rb_helper_find(RB_SD_HELPER, helper, sizeof(helper)) == 0 ? "true"
+											: "false";
+
 	rb_buf_add(out, "  \"linux\": {\n");
 	print_namespaces(out);
 	print_table(out, 2, "capabilities", rb_cap_names, false, false);
 	rb_buf_add(out, "    \"cgroup\": {\n      \"v1\": true,\n      \"v2\": true,\n      "
-			"\"systemd\": false,\n"
-			"      \"systemdUser\": false,\n      \"rdma\": true\n    },\n");
+			"\"systemd\": ");
+	rb_buf_printf(out, "%s,\n      \"systemdUser\": %s,\n      \"rdma\": true\n    },\n",
+		      systemd, systemd);
 	print_seccomp(out);
 	rb_buf_add(out, "    \"apparmor\": {\n      \"enabled\": true\n    },\n"
 			"    \"selinux\": {\n      \"enabled\": true\n    },\n"
@@ -175,9 +184,8 @@ static int features(struct rb_cli *cli, struct rb_err *err)
 		"    \"org.runbox.commit\": \"%s\",\n    \"org.runbox.version\": \"%s\"\n  },\n",
 		cli->commit, cli->version);
 	/* its value makes network devices and mounts: an engine should not pass it on unseen */
-	rb_buf_add(
-		&out,
-		"  \"potentiallyUnsafeConfigAnnotations\": [\n    \"org.runbox.config\"\n  ]\n}\n");
+	rb_buf_add(&out, "  \"potentiallyUnsafeConfigAnnotations\": [\n    \"org.runbox.config\",\n"
+			 "    \"org.systemd.property.\"\n  ]\n}\n");
 	return rb_print(&out, err);
 }
 

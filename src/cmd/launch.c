@@ -130,6 +130,7 @@ static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool deta
 	l->opts.no_pivot = cli->no_pivot;
 	l->opts.no_new_keyring = cli->no_new_keyring;
 	l->opts.cgroups_disabled = cli->cgroup_manager && rb_streq(cli->cgroup_manager, "disabled");
+	l->opts.systemd_cgroup = rb_wants_systemd(cli);
 	l->opts.has_console_socket = cli->console_socket != NULL;
 	l->opts.detached = detached;
 	if (r == 0)
@@ -144,7 +145,7 @@ static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool deta
 	return r;
 }
 
-static int compile(struct rb_launch *l, const struct rb_cli *cli, struct rb_err *err)
+static int compile(struct rb_launch *l, struct rb_err *err)
 {
 	struct rb_plan_opts opts;
 	int r = rb_host_probe(&l->arena, &l->host, !l->opts.cgroups_disabled, err);
@@ -152,8 +153,6 @@ static int compile(struct rb_launch *l, const struct rb_cli *cli, struct rb_err 
 	if (r < 0)
 		return r;
 	rb_plan_opts_fill(&opts, l->id, l->bundle.path, &l->opts);
-	opts.systemd_cgroup = cli->systemd_cgroup ||
-			      (cli->cgroup_manager && rb_streq(cli->cgroup_manager, "systemd"));
 	r = rb_plan_compile(&l->plan, &l->spec, &l->host, &opts, err);
 	for (size_t i = 0; r == 0 && i < l->plan.warnings.n; i++)
 		rb_log_warn("%s", l->plan.warnings.v[i]);
@@ -175,7 +174,7 @@ static int prepare(struct rb_launch *l, struct rb_cli *cli, bool detached, struc
 		r = rb_check_console(l->spec.process.present && l->spec.process.terminal,
 				     cli->console_socket, detached, err);
 	if (r == 0)
-		r = compile(l, cli, err);
+		r = compile(l, err);
 	if (r == 0)
 		r = rb_connect_to("console socket", cli->console_socket, &l->run.console_sock, err);
 	if (r == 0)

@@ -89,8 +89,8 @@ static int of_bundle(struct rb_cli *cli, const char *dir, struct job *j, struct 
 	if (r < 0)
 		return r;
 	none.cgroups_disabled = cli->cgroup_manager && rb_streq(cli->cgroup_manager, "disabled");
+	none.systemd_cgroup = rb_wants_systemd(cli);
 	rb_plan_opts_fill(&j->opts, NULL, bundle.path, &none);
-	j->opts.systemd_cgroup = cli->systemd_cgroup;
 	return print(cli, j, err);
 }
 

@@ -173,14 +173,17 @@ static int update_container(struct rb_container *c, struct rb_resources *res, st
 {
 	struct rb_cgroup_dir *dirs = NULL;
 	struct rb_host host = { 0 };
+	struct rb_scope scope;
 	size_t n = 0;
 	int r = rb_host_probe(&c->state.arena, &host, true, err);
 
 	if (r == 0)
 		r = rb_container_cgroups(c, &host, &dirs, &n, err);
 	if (r == 0)
+		r = rb_container_scope(c, &scope, err);
+	if (r == 0)
 		r = inherit(c, res, err);
-	return r < 0 ? r : rb_cgroup_update(dirs, n, res, err);
+	return r < 0 ? r : rb_cgroup_update(dirs, n, res, &scope, err);
 }
 
 static int update(struct rb_cli *cli, struct rb_err *err)

@@ -23,6 +23,7 @@
 
 #include "exec/cgroup_priv.h"
 #include "exec/exec_priv.h"
+#include "exec/systemd_priv.h"
 #include "runbox/err.h"
 #include "runbox/fd.h"
 
@@ -242,6 +243,16 @@ static bool is_populated(int fd, const struct rb_cgroup_dir *dir, const char *pa
 	return rb_cgroup_pids(path, &pids, &n) < 0 || n > 0;
 }
 
+/* The scope that systemd has just made around its helper. */
+static bool holds_only_helper(const char *path)
+{
+	rb_autofree pid_t *pids = NULL;
+	size_t n = 0;
+
+	return rb_sd_pid() && rb_cgroup_pids(path, &pids, &n) == 0 && n == 1 &&
+	       *pids == rb_sd_pid();
+}
+
 /* config-linux.md "Control groups": a frozen or, for create, non-empty cgroup is not fit for
  * purpose. */
 static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struct rb_err *err)
@@ -249,7 +260,7 @@ static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struc
 	rb_autobuf path = { 0 };
 
 	rb_cgroup_path(dir, &path);
-	if (found && is_populated(fd, dir, path.data)) {
+	if (found && is_populated(fd, dir, path.data) && !holds_only_helper(path.data)) {
 		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is in use: it has processes",
 			      path.data);
 		return rb_err_hint(
@@ -407,6 +418,14 @@ int rb_cgroup_enable(const struct rb_cgroup_dir *dir, const struct rb_resources 
 	return mount_fd < 0 ? mount_fd : enable_controllers(mount_fd, dir, res, err);
 }
 
+/* Has systemd, when it made the scope, given it all the controllers that it needs? */
+static bool is_delegated(const struct rb_cgroup_dir *dir, const struct rb_resources *res)
+{
+	unsigned need = rb_cgroup_wanted(res) & dir->hierarchy->controllers;
+
+	return rb_sd_pid() && (need & ~available(dir)) == 0;
+}
+
 /* One try. Return: 0; -EAGAIN when a parent vanished meanwhile; or a reporting failure */
 static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struct rb_resources *res,
 		      struct rb_err *err)
@@ -414,7 +433,8 @@ static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struc
 	bool parent_made = false;
 	int r;
 
-	if (dir->hierarchy->v2 && rb_cgroup_wanted(res) & dir->hierarchy->controllers) {
+	if (dir->hierarchy->v2 && rb_cgroup_wanted(res) & dir->hierarchy->controllers &&
+	    !is_delegated(dir, res)) {
 		r = make_parents(mount_fd, dir, err);
 		parent_made = r > 0;
 		if (r >= 0)
@@ -536,5 +556,7 @@ int rb_step_attach(struct rb_run *run, const struct rb_step *step, struct rb_err
 {
 	if (run->side == RB_SIDE_CHILD)
 		return rb_cgroup_enter(step->u.cgroup.dirs, step->u.cgroup.n, err);
+	if (step->u.cgroup.scope.unit)
+		return rb_scope_attach(run, step, err);
 	return rb_cgroup_attach(step->u.cgroup.dirs, step->u.cgroup.n, run->pid, err);
 }

@@ -60,6 +60,25 @@ static void read_mark(const char *path, char value[VALUE_MAX])
 	value[n > 0 ? n : 0] = '\0';
 }
 
+void rb_cgroup_mark_scope(const char *path)
+{
+	const char *token = rb_cgroup_token();
+
+	if (lsetxattr(path, "trusted.runbox-scope", token, strlen(token), 0) < 0)
+		(void)lsetxattr(path, "user.runbox-scope", token, strlen(token), 0);
+}
+
+bool rb_cgroup_is_scope(const char *path, const char *token)
+{
+	char value[VALUE_MAX];
+	ssize_t n = lgetxattr(path, "trusted.runbox-scope", value, VALUE_MAX - 1);
+
+	if (n < 0)
+		n = lgetxattr(path, "user.runbox-scope", value, VALUE_MAX - 1);
+	value[n > 0 ? n : 0] = '\0';
+	return n > 0 && rb_streq(value, token);
+}
+
 void rb_cgroup_mark_parent(const char *path)
 {
 	write_mark(path, words[RB_MARK_MADE]);

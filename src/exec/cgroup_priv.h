@@ -52,6 +52,9 @@ const char *rb_cgroup_token(void);
  *  The mark is an extended attribute, trusted.* or, where that is not allowed, user.*. */
 void rb_cgroup_mark_leaf(const char *abs_path, bool found);
 void rb_cgroup_mark_parent(const char *abs_path);
+/** rb_cgroup_mark_scope(), rb_cgroup_is_scope() - a scope that systemd made for the create of @token */
+void rb_cgroup_mark_scope(const char *abs_path);
+bool rb_cgroup_is_scope(const char *abs_path, const char *token);
 void rb_cgroup_unmark(const char *abs_path);
 /** rb_cgroup_mark_get() - the mark for the holder of @token; another's, or none, is RB_MARK_NONE */
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path, const char *token);

@@ -13,6 +13,7 @@
 
 #include "exec/cgroup_limits_priv.h"
 #include "exec/cgroup_priv.h"
+#include "exec/systemd_priv.h"
 #include "runbox/cgroup.h"
 #include "runbox/err.h"
 #include "runbox/fd.h"
@@ -179,13 +180,20 @@ static int complete_memory(const struct rb_cgroup_dir *dirs, size_t n, struct rb
 /* --- all or nothing --- */
 
 static int write_all(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-		     struct rb_err *err)
+		     const struct rb_scope *scope, struct rb_err *err)
 {
+	bool told = scope->unit && rb_sd_holds_limits(dirs, n);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = rb_cgroup_enable(&dirs[i], res, err);
 	if (r == 0)
+		r = rb_cgroup_limits(dirs, n, res, err);
+	/* it writes the files too, so what they have to be put back to is known by now */
+	if (r == 0 && told)
+		r = rb_scope_update(scope, res, err);
+	/* once more, for systemd rounds */
+	if (r == 0 && told)
 		r = rb_cgroup_limits(dirs, n, res, err);
 	if (r == 0 && res->n_devices)
 		r = rb_cgroup_device_update(dirs, n, res, err);
@@ -193,7 +201,7 @@ static int write_all(const struct rb_cgroup_dir *dirs, size_t n, const struct rb
 }
 
 int rb_cgroup_update(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-		     struct rb_err *err)
+		     const struct rb_scope *scope, struct rb_err *err)
 {
 	struct rb_resources whole = *res;
 	int r = complete_memory(dirs, n, &whole, err);
@@ -201,7 +209,7 @@ int rb_cgroup_update(const struct rb_cgroup_dir *dirs, size_t n, const struct rb
 	if (r < 0)
 		return r;
 	saves.on = true;
-	r = write_all(dirs, n, &whole, err);
+	r = write_all(dirs, n, &whole, scope, err);
 	end_saves(r < 0);
 	return r;
 }

@@ -31,6 +31,7 @@ extern const struct rb_step_ops rb_step_ops[RB_STEP_COUNT];
 
 /* host side, before the child (host.c, cgroup*.c, open.c, clone.c, idmap.c) */
 int rb_step_record(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_scope(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_cgroup(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_limits(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_device_rules(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -101,6 +102,8 @@ int rb_step_executed(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_exec(struct rb_run *, const struct rb_step *, struct rb_err *);
 
 /* records and undo of the kinds that have them */
+void rb_record_scope(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_scope(char **argv, size_t argc, struct rb_err *);
 void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
 void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);

@@ -55,6 +55,9 @@ static const struct rb_step_hint file_hints[] = {
 
 const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_RECORD] = { .apply = rb_step_record },
+	[RB_STEP_SCOPE] = { .apply = rb_step_scope,
+			    .record = rb_record_scope,
+			    .undo = rb_undo_scope },
 	[RB_STEP_CGROUP] = { .apply = rb_step_cgroup,
 			     .record = rb_record_cgroup,
 			     .undo = rb_undo_cgroup },

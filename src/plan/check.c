@@ -15,11 +15,6 @@ int check_options(struct compile *c, struct rb_err *err)
 {
 	const struct rb_plan_opts *o = c->opts;
 
-	if (o->systemd_cgroup) {
-		(void)rb_fail(err, RB_ERR_USAGE, "--systemd-cgroup is not supported yet");
-		return rb_err_hint(
-			err, "use the cgroupfs manager: podman and cri-o call it cgroup_manager");
-	}
 	if (!c->spec->process.present)
 		return rb_fail_at(err, "process", "process is required to run a container");
 	if (o->has_console_socket && !c->spec->process.terminal) {

@@ -31,6 +31,8 @@ static compile_fn *const emitters[] = {
 	/* --- host, before the child exists --- */
 	/* first: from here on `delete` knows the container and can undo what follows */
 	emit_record,
+	/* before the cgroups: it makes one of them */
+	emit_scope,
 	emit_cgroup,
 	/* before a process is in the cgroup: a limit below the usage is refused
 	 * (cgroup-v1/memory.rst), and the first instruction of the child already runs under it */
@@ -425,7 +427,10 @@ int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec,
 			 struct rb_err *err)
 {
 	struct compile c = begin(plan, spec, host, opts);
-	int r = run_all(exec_checks, sizeof(exec_checks) / sizeof(exec_checks[0]), &c, err);
+	int r;
+
+	c.exec = true;
+	r = run_all(exec_checks, sizeof(exec_checks) / sizeof(exec_checks[0]), &c, err);
 
 	if (r < 0)
 		return r;

@@ -25,8 +25,8 @@ static int check_path(const char *path, struct rb_err *err)
 	if (is_systemd_form(path)) {
 		(void)rb_fail_at(err, at, "cgroupsPath %s is in systemd's form slice:prefix:name",
 				 path);
-		return rb_err_hint(
-			err, "the systemd manager is not supported yet; use the cgroupfs manager");
+		return rb_err_hint(err,
+				   "that is for the systemd manager: pass --systemd-cgroup too");
 	}
 	if (strchr(path,
 		   '\n')) /* would break the lines of /proc/PID/cgroup, the kernel refuses it */
@@ -94,14 +94,24 @@ static bool joins_cgroup_ns(const struct compile *c)
 	return compile_has(c, CLONE_NEWCGROUP) && !compile_is_new(c, CLONE_NEWCGROUP);
 }
 
+/* A scope is made around a helper, which leaves it when the container is in it. Until then it counts as a
+ * task, of which a limit may allow one: moving is allowed beyond the limit, cloning is not. */
+static bool has_helper(const struct compile *c)
+{
+	return c->scope.unit && !c->exec;
+}
+
 /** check_cgroup() - does the container get cgroups, and where? */
 int check_cgroup(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
-	int r;
+	const char *path = l->cgroups_path;
+	int r = 0;
 
-	r = rb_cgroup_dirs(c->arena, c->host, l->cgroups_path, c->plan->id, &c->dirs, &c->n_dirs,
-			   err);
+	if (c->opts->systemd_cgroup)
+		r = compile_scope(c, &path, err);
+	if (r == 0)
+		r = rb_cgroup_dirs(c->arena, c->host, path, c->plan->id, &c->dirs, &c->n_dirs, err);
 	if (r < 0)
 		return r;
 	if (c->opts->cgroups_disabled) {
@@ -109,7 +119,8 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 		return 0;
 	}
 	/* nobody asked for one, and who is not root of the host can rarely make one: that is no warning */
-	if (c->rootless && !(l->cgroups_path && *l->cgroups_path) && !has_limits(&l->resources)) {
+	if (c->rootless && !c->scope.unit && !(l->cgroups_path && *l->cgroups_path) &&
+	    !has_limits(&l->resources)) {
 		c->n_dirs = 0;
 	} else if (!c->n_dirs) {
 		compile_warn(c, "no cgroup: this host has no cgroup file system mounted");
@@ -117,7 +128,7 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	if (c->n_dirs)
 		c->plan->cgroup_path = c->dirs[0].path;
 	/* clone3(2) takes one descriptor, of a v2 cgroup; into the hierarchies of v1 it has to be moved */
-	for (size_t i = 0; i < c->n_dirs && !joins_cgroup_ns(c); i++)
+	for (size_t i = 0; i < c->n_dirs && !joins_cgroup_ns(c) && !has_helper(c); i++)
 		if (c->dirs[i].hierarchy->v2)
 			c->into = &c->dirs[i];
 	return 0;
@@ -332,9 +343,12 @@ int emit_attach(struct compile *c, struct rb_err *err)
 	if (!n)
 		return 0;
 	step = compile_add(c, RB_STEP_ATTACH, path_at(c));
-	step->side = compile_has(c, CLONE_NEWUSER) || joins_cgroup_ns(c) || c->rootless
+	step->side = compile_has(c, CLONE_NEWUSER) || joins_cgroup_ns(c) || c->rootless ||
+				     has_helper(c)
 			     ? RB_SIDE_HOST
 			     : RB_SIDE_CHILD;
+	if (has_helper(c))
+		step->u.cgroup.scope = c->scope;
 	step->u.cgroup.dirs = dirs;
 	step->u.cgroup.n = n;
 	return 0;

@@ -24,6 +24,8 @@ struct compile {
 		*dirs; /* the container's cgroups, none when there are no rows for them */
 	size_t n_dirs;
 	const struct rb_cgroup_dir *into; /* the v2 one: the child is born in it; NULL without v2 */
+	struct rb_scope scope;		/* of the systemd manager; unit NULL for the other one */
+	bool exec;			/* a further process in a container that is there */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
 	bool attached;			/* emit_attached() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
@@ -91,6 +93,11 @@ int emit_attach(struct compile *c, struct rb_err *err);
 /** compile_dirs_to_enter() - the cgroups that a process has to be moved into: all but the one it is born in.
  *  @ret_dirs: in the plan's arena. Return: how many */
 size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs);
+
+/* compile_scope.c */
+/** compile_scope() - unit, slice and properties into c->scope; @ret_path: of its cgroup */
+int compile_scope(struct compile *c, const char **ret_path, struct rb_err *err);
+int emit_scope(struct compile *c, struct rb_err *err);
 
 /* compile_mounts.c */
 int check_mounts(struct compile *c, struct rb_err *err);

@@ -130,6 +130,16 @@ static void json_cgroup(const struct rb_step *step, struct object *o)
 	add_dirs(o, "directories", step->u.cgroup.dirs, step->u.cgroup.n);
 }
 
+static void json_scope(const struct rb_step *step, struct object *o)
+{
+	const struct rb_scope *s = &step->u.scope.scope;
+
+	add_text(o, "unit", s->unit);
+	add_text(o, "slice", s->slice);
+	add_text(o, "manager", s->user ? "user" : "system");
+	add_dirs(o, "directories", step->u.scope.dirs, step->u.scope.n);
+}
+
 static void json_limits(const struct rb_step *step, struct object *o)
 {
 	const struct rb_resources *res = step->u.limits.res;

@@ -8,6 +8,7 @@
 
 #include "plan_priv.h"
 #include "runbox/names.h"
+#include "runbox/systemd.h"
 
 #define U32 "%" PRIu32
 
@@ -50,6 +51,20 @@ static void add_dirs(const struct rb_cgroup_dir *dirs, size_t n, struct rb_buf *
 static void describe_cgroup(const struct rb_step *step, struct rb_buf *out)
 {
 	add_dirs(step->u.cgroup.dirs, step->u.cgroup.n, out);
+}
+
+static void describe_scope(const struct rb_step *step, struct rb_buf *out)
+{
+	const struct rb_scope *s = &step->u.scope.scope;
+
+	text(out, s->unit);
+	rb_buf_add(out, " in ");
+	text(out, s->slice);
+	rb_buf_add(out, s->user ? " of the user's systemd" : " of systemd");
+	for (size_t i = 0; i < s->n_props; i++) {
+		rb_buf_add(out, i ? " " : ", ");
+		text(out, s->props[i].name);
+	}
 }
 
 static void describe_limits(const struct rb_step *step, struct rb_buf *out)
@@ -710,6 +725,7 @@ static const struct {
 	const char *undo;
 } kinds[RB_STEP_COUNT] = {
 	[RB_STEP_RECORD] = { describe_record, "remove the state directory" },
+	[RB_STEP_SCOPE] = { describe_scope, "stop the scope" },
 	[RB_STEP_CGROUP] = { describe_cgroup, "end what is in them, remove the directories" },
 	[RB_STEP_LIMITS] = { describe_limits, NULL },
 	[RB_STEP_DEVICE_RULES] = { describe_device_rules, NULL },

@@ -72,3 +72,19 @@ int rb_container_cgroups(struct rb_container *c, const struct rb_host *host,
 	*ret_n = paths->n;
 	return 0;
 }
+
+int rb_container_scope(struct rb_container *c, struct rb_scope *ret, struct rb_err *err)
+{
+	struct rb_strv journal, fields;
+	int r = rb_store_journal(&c->store, &c->state.arena, &journal, err);
+
+	*ret = (struct rb_scope) { 0 };
+	for (size_t i = 0; r == 0 && i < journal.n; i++) {
+		rb_field_split(&c->state.arena, journal.v[i], &fields);
+		if (fields.n < 3 || !rb_streq(fields.v[0], rb_step_name(RB_STEP_SCOPE)))
+			continue;
+		ret->unit = fields.v[1];
+		ret->user = rb_streq(fields.v[2], "user");
+	}
+	return r;
+}

@@ -72,6 +72,7 @@ static const struct {
 	{ "no-pivot", offsetof(struct rb_create_opts, no_pivot) },
 	{ "no-new-keyring", offsetof(struct rb_create_opts, no_new_keyring) },
 	{ "cgroups-disabled", offsetof(struct rb_create_opts, cgroups_disabled) },
+	{ "systemd-cgroup", offsetof(struct rb_create_opts, systemd_cgroup) },
 	{ "console-socket", offsetof(struct rb_create_opts, has_console_socket) },
 	{ "detached", offsetof(struct rb_create_opts, detached) },
 }, option_texts[] = {

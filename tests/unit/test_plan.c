@@ -435,9 +435,6 @@ static void test_host_refusals(void)
 	done(&m);
 
 	prepare(&m, RB_LAYOUT_V2);
-	m.opts.systemd_cgroup = true;
-	refuse(&m, &plain, "", "--systemd-cgroup is not supported yet");
-	prepare(&m, RB_LAYOUT_V2);
 	m.opts.detached = true;
 	refuse(&m, &terminal, "process.terminal", "console socket");
 	prepare(&m, RB_LAYOUT_V2);
