@@ -19,7 +19,7 @@ PATH=$PATH:/usr/sbin:/sbin command -v qemu-system-x86_64 >/dev/null || skip "nee
 words=$("$here/build" "${BUILDDIR:?}/vm-image" 2>&1) || skip "the guest's image cannot be made: ${words##*$'\n'}"
 echo "# ${words//$'\n'/$'\n'# }"
 
-files=(tests/vm/check.bats tests/vm/rootless.bats)
+files=(tests/vm/check.bats tests/vm/rootless.bats tests/vm/systemd.bats)
 for file in $VM_TESTS; do
 	case $file in
 	tests/*/undo.bats) echo "# $file is left out: under emulation it takes longer than all others together" ;;
