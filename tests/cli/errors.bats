@@ -261,6 +261,28 @@ refused() {
 	leaks
 }
 
+# --- the systemd manager ---
+
+# features tells the same, for engines that ask before they choose
+@test "errors: the systemd manager without its helper, which a copy of runbox alone has not" {
+	[ ! -e /usr/local/libexec/runbox/runbox-systemd ] || skip "needs a machine where runbox is not installed"
+	make_bundle b 'del(.linux.cgroupsPath)'
+	cp "$RUNBOX" "$T/runbox"
+	fails 1 'the program runbox-systemd is not installed (step NN scope); hint: the systemd manager needs it beside runbox or in /usr/local/libexec/runbox' \
+		"$T/runbox" --root "$ROOT" --systemd-cgroup run --bundle "$T/b" "$(cid b)"
+	[ "$("$T/runbox" features | jq -c '.linux.cgroup | [.systemd, .systemdUser]')" = '[false,false]' ]
+	[ "$(rb features | jq -c '.linux.cgroup | [.systemd, .systemdUser]')" = '[true,true]' ]
+	leaks
+}
+
+@test "errors: the systemd manager where no systemd runs" {
+	[ ! -d /run/systemd/system ] || skip "needs a machine without systemd"
+	make_bundle b 'del(.linux.cgroupsPath)'
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/none fails 1 'connect to the system bus: not found (step NN scope, ENOENT); hint: is systemd running, and D-Bus? else use the cgroupfs manager' \
+		rb --systemd-cgroup run --bundle "$T/b" "$(cid b)"
+	leaks
+}
+
 # --- the command line ---
 
 @test "errors: unknown commands and options, with the likely spelling" {
