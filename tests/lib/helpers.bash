@@ -16,18 +16,24 @@ LIB=$SRCDIR/tests/lib
 
 rb_setup() {
 	SUFFIX=$(printf '%04x%04x' $RANDOM $((BASHPID & 0xffff)))
-	T=$(mktemp -d "/tmp/rbt-$SUFFIX.XXXXXX")
+	T=/tmp/rbt-$SUFFIX.$RANDOM
+	mkdir -m 755 "$T" # fails when it is there
 	ROOT=$T/state
 	unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID RUNBOX_FAULT RUNBOX_DEBUG
 	# processes made by this test are found by it (see left_processes)
 	export RBT_SUFFIX=$SUFFIX
-	chmod 755 "$T"
 }
 
 rb_teardown() {
-	local id pid dir
 	[ -n "${T:-}" ] || return 0
-	for dir in "$ROOT"/*/; do
+	if any_left; then end_all; fi
+	rm -rf --one-file-system "$T"
+}
+
+# end_all: what a test left, containers first
+end_all() {
+	local id pid dir
+	for dir in "$ROOT"/[!@]*/; do
 		[ -d "$dir" ] || continue
 		id=$(basename "$dir")
 		timeout 20 "$RUNBOX" --root "$ROOT" delete --force "$id" 2>/dev/null || true
@@ -38,7 +44,6 @@ rb_teardown() {
 	# deepest first; only those with our suffix
 	left_cgroups | sort -r | while read -r dir; do rmdir "$dir" 2>/dev/null || true; done
 	left_mounts | sort -r | while read -r dir; do umount -l "$dir" 2>/dev/null || true; done
-	rm -rf --one-file-system "$T"
 }
 
 setup() { rb_setup; }
@@ -95,33 +100,33 @@ base_rootfs() {
 	echo "$r"
 }
 
-# make_bundle NAME [JQ...]: $T/NAME with a rootfs and tests/lib/base.json, edited by each jq program.
-# Prints nothing; the bundle's directory is $T/NAME. A file is not written in place in a rootfs (it is a
+# make_bundle NAME [JQ...]: $T/NAME with a rootfs and tests/lib/base.json, edited by each jq program;
+# $bundle, $suffix are there for it. Prints nothing. A file is not written in place in a rootfs (it is a
 # hard link): replace it.
 make_bundle() {
-	local name=$1 dir=$T/$1 edit
+	# shellcheck disable=SC2016 # jq's variable
+	local name=$1 dir=$T/$1 all='.linux.cgroupsPath = $p' edit
 	shift
+	for edit in "$@"; do all+=" | ($edit)"; done
+	if [ -e "$dir/rootfs" ]; then rm -rf "$dir/rootfs"; fi
 	mkdir -p "$dir"
-	rm -rf "$dir/rootfs"
 	cp -al "$(base_rootfs)" "$dir/rootfs"
-	jq --arg p "/rbt-$SUFFIX/$name" '.linux.cgroupsPath = $p' "$LIB/base.json" >"$dir/config.json"
-	for edit in "$@"; do
-		edit_bundle "$name" "$edit"
-	done
+	jq --arg p "/rbt-$SUFFIX/$name" --arg bundle "$dir" --arg suffix "$SUFFIX" "$all" "$LIB/base.json" >"$dir/config.json"
 }
 
-# edit_bundle NAME JQ: edits a config.json in place; $bundle, $suffix are there for the program
+# edit_bundle NAME JQ: edits a config.json; $bundle, $suffix are there for the program
 edit_bundle() {
-	jq --arg bundle "$T/$1" --arg suffix "$SUFFIX" "$2" "$T/$1/config.json" >"$T/$1/config.new" || return 1
-	mv "$T/$1/config.new" "$T/$1/config.json"
+	local text
+	text=$(jq --arg bundle "$T/$1" --arg suffix "$SUFFIX" "$2" "$T/$1/config.json") || return 1
+	printf '%s\n' "$text" >"$T/$1/config.json"
 }
 
 # args NAME ARG...: sets process.args
 args() {
-	local name=$1
+	local name=$1 text
 	shift
-	jq '.process.args = $ARGS.positional' "$T/$name/config.json" --args -- "$@" >"$T/$name/config.new"
-	mv "$T/$name/config.new" "$T/$name/config.json"
+	text=$(jq '.process.args = $ARGS.positional' "$T/$name/config.json" --args -- "$@") || return 1
+	printf '%s\n' "$text" >"$T/$name/config.json"
 }
 
 # engine_bundle NAME FILE: a bundle of an engine's config.json (tests/data), made to run here
@@ -256,6 +261,21 @@ assert_status() {
 
 # --- what is left on the host: only things with this test's suffix, for others may be at work ---
 
+# any_left: might there be anything? Each test asks twice, so this looks with two programs where the others
+# take twenty, which in the guest of tests/vm is more time than the test. What it misses is not left, what it
+# finds may be nothing.
+any_left() {
+	local lines f
+	mapfile -t lines </proc/self/mountinfo
+	[[ ${lines[*]} != *"$SUFFIX"* ]] || return 0
+	for f in "$ROOT"/* "$ROOT"/.[!.]* "$ROOT"/@seccomp/.[!.]*; do
+		if [ "$f" != "$ROOT/@seccomp" ] && { [ -e "$f" ] || [ -L "$f" ]; }; then return 0; fi
+	done
+	[ -z "$(find /sys/fs/cgroup /sys/class/net /run/netns /run/runbox -name "*$SUFFIX*" -print -quit 2>/dev/null)" ] || return 0
+	# not its own environment
+	RBT_SUFFIX='' grep -qsaF "$SUFFIX" /proc/[0-9]*/cgroup /proc/[0-9]*/environ
+}
+
 left_cgroups() {
 	find /sys/fs/cgroup -type d -name "*$SUFFIX*" -prune -exec find {} -type d \; 2>/dev/null || true
 }
@@ -296,6 +316,7 @@ left_links() {
 # leaks: says all that is left and fails if anything is
 leaks() {
 	local bad=0 what found
+	any_left || return 0
 	for what in cgroups mounts processes state links; do
 		found=$("left_$what")
 		if [ -n "$found" ]; then
