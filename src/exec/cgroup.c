@@ -274,12 +274,23 @@ static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struc
 	return 0;
 }
 
+static struct rb_buf inodes;
+
+char *rb_cgroup_inodes(void)
+{
+	char *lines = inodes.data;
+
+	inodes = (struct rb_buf) { 0 };
+	return lines;
+}
+
 /* The directory is there, by our hand or not: open, check, mark, fill. */
 static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found, bool parent_made,
 		      struct rb_err *err)
 {
 	rb_autobuf path = { 0 };
 	rb_autofree char *cpus = NULL;
+	enum rb_cgroup_mark mark;
 	rb_autofd fd = -1;
 	int r;
 
@@ -294,7 +305,9 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 		if (r < 0)
 			return r;
 	}
-	rb_cgroup_mark_leaf(path.data, found);
+	mark = rb_cgroup_mark_leaf(path.data, found);
+	if (mark != RB_MARK_NONE)
+		rb_cgroup_note_inode(&inodes, dir, fd, mark);
 	if (is_v1_cpuset(dir) && rb_read_file(fd, "cpuset.cpus", 1 << 16, &cpus, NULL) == 0 &&
 	    is_blank(cpus)) {
 		r = fill_cpuset(mount_fd, dir->path + 1);
@@ -543,12 +556,26 @@ int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *e
 
 /* --- the steps --- */
 
+/* Without the right to set marks that only root can change, one more record a directory. */
+static int note_inodes(struct rb_run *run, struct rb_err *err)
+{
+	rb_autofree char *lines = rb_cgroup_inodes();
+	int r = 0;
+
+	for (char *rest = lines, *line; r == 0 && (line = strsep(&rest, "\n"));)
+		if (*line)
+			r = rb_run_note(run, line, err);
+	return r;
+}
+
 int rb_step_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_spec *spec = run->plan->spec;
 	int r = rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n, &spec->linux_.resources,
 				 err);
 
+	if (r == 0)
+		r = note_inodes(run, err);
 	return r < 0 ? r : rb_cgroup_delegate(step->u.cgroup.dirs, step->u.cgroup.n, spec, err);
 }
 

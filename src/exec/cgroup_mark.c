@@ -5,6 +5,7 @@
  * the token of its record, so that undo never kills in a cgroup of somebody else, not even in one
  * of another container that uses the same path. What the record alone can say (nothing was there
  * before) is in it, for a runbox that was killed between making a directory and marking it.
+ * Who cannot set trusted.* marks has the directory's inode in a second record.
  * Sources: xattr(7), kernel cgroup-v2.rst, runtime.md "Delete".
  */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -43,11 +45,14 @@ const char *rb_cgroup_token(void)
 
 /* --- marks --- */
 
-static void write_mark(const char *path, const char *value)
+/* Return: is it one that only the host's root can change? */
+static bool write_mark(const char *path, const char *value)
 {
 	/* who may set neither finds its own cgroups unmarked; see rb_cgroup_mark_get() */
-	if (lsetxattr(path, "trusted.runbox", value, strlen(value), 0) < 0)
-		(void)lsetxattr(path, "user.runbox", value, strlen(value), 0);
+	if (lsetxattr(path, "trusted.runbox", value, strlen(value), 0) == 0)
+		return true;
+	(void)lsetxattr(path, "user.runbox", value, strlen(value), 0);
+	return false;
 }
 
 /* The mark as it is, "" if there is none. */
@@ -81,10 +86,10 @@ bool rb_cgroup_is_scope(const char *path, const char *token)
 
 void rb_cgroup_mark_parent(const char *path)
 {
-	write_mark(path, words[RB_MARK_MADE]);
+	(void)write_mark(path, words[RB_MARK_MADE]);
 }
 
-void rb_cgroup_mark_leaf(const char *path, bool found)
+enum rb_cgroup_mark rb_cgroup_mark_leaf(const char *path, bool found)
 {
 	char value[VALUE_MAX] = "";
 	enum rb_cgroup_mark mark = RB_MARK_MADE;
@@ -95,7 +100,7 @@ void rb_cgroup_mark_leaf(const char *path, bool found)
 		mark = rb_startswith(value, words[RB_MARK_MADE]) ? RB_MARK_MADE : RB_MARK_FOUND;
 	}
 	(void)snprintf(value, sizeof(value), "%s %s", words[mark], rb_cgroup_token());
-	write_mark(path, value);
+	return write_mark(path, value) ? RB_MARK_NONE : mark;
 }
 
 void rb_cgroup_unmark(const char *path)
@@ -112,9 +117,25 @@ bool rb_cgroup_is_made_parent(const char *path)
 	return rb_streq(value, words[RB_MARK_MADE]);
 }
 
+/* "made =INODE": the kernel uses one only once (it is the cgroup's id), and nobody can change it */
+static enum rb_cgroup_mark by_inode(const char *path, const char *token)
+{
+	enum rb_cgroup_mark mark = rb_startswith(token, "made =") ? RB_MARK_MADE : RB_MARK_FOUND;
+	uint64_t inode;
+	struct stat st;
+
+	if (rb_parse_u64(strchr(token, '=') + 1, &inode) < 0 || lstat(path, &st) < 0 ||
+	    st.st_ino != inode)
+		return RB_MARK_NONE;
+	return mark;
+}
+
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *path, const char *token)
 {
 	char value[VALUE_MAX], *blank;
+
+	if (strchr(token, '='))
+		return by_inode(path, token);
 
 	read_mark(path, value);
 	blank = strchr(value, ' ');
@@ -159,7 +180,25 @@ void rb_record_cgroup(const struct rb_run *run, const struct rb_step *step, stru
 	}
 }
 
-/* "cgroup", the token, then path, mount and base of each directory. */
+void rb_cgroup_note_inode(struct rb_buf *lines, const struct rb_cgroup_dir *dir, int fd,
+			  enum rb_cgroup_mark mark)
+{
+	rb_autobuf path = { 0 }, token = { 0 }, line = { 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return; /* an undo by the mark alone is what is left */
+	rb_cgroup_path(dir, &path);
+	rb_buf_printf(&token, "%s =%llu", words[mark], (unsigned long long)st.st_ino);
+	rb_record_begin(&line, RB_STEP_CGROUP);
+	rb_field_add(&line, token.data);
+	rb_field_add(&line, path.data);
+	rb_field_add(&line, dir->hierarchy->mount);
+	rb_field_add(&line, path.data); /* its parents are the first record's matter */
+	rb_buf_printf(lines, "%s\n", line.data);
+}
+
+/* "cgroup", the token or inode, then path, mount and base of each directory. */
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *err)
 {
 	struct rb_cgroup_record recs[32];

@@ -49,8 +49,14 @@ enum rb_cgroup_mark {
 const char *rb_cgroup_token(void);
 
 /** rb_cgroup_mark_leaf(), _parent() - mark a directory that is used, or made on the way to it
- *  The mark is an extended attribute, trusted.* or, where that is not allowed, user.*. */
-void rb_cgroup_mark_leaf(const char *abs_path, bool found);
+ *  The mark is an extended attribute, trusted.* or, where that is not allowed, user.*.
+ *  Return: RB_MARK_NONE, or what it says when the container, which may own its cgroup, can change it */
+enum rb_cgroup_mark rb_cgroup_mark_leaf(const char *abs_path, bool found);
+/** rb_cgroup_note_inode() - add a line: a record that knows the opened directory without its mark */
+void rb_cgroup_note_inode(struct rb_buf *lines, const struct rb_cgroup_dir *dir, int fd,
+			  enum rb_cgroup_mark mark);
+/** rb_cgroup_inodes() - such records of what was made last, a line each; the caller frees it */
+char *rb_cgroup_inodes(void);
 void rb_cgroup_mark_parent(const char *abs_path);
 /** rb_cgroup_mark_scope(), rb_cgroup_is_scope() - a scope that systemd made for the create of @token */
 void rb_cgroup_mark_scope(const char *abs_path);

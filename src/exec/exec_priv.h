@@ -101,6 +101,9 @@ int rb_step_seccomp(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_executed(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_exec(struct rb_run *, const struct rb_step *, struct rb_err *);
 
+/** rb_run_note() - write a record, here and in the journal: what is to be undone if not by its step's own */
+int rb_run_note(struct rb_run *run, const char *line, struct rb_err *err);
+
 /* records and undo of the kinds that have them */
 void rb_record_scope(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_scope(char **argv, size_t argc, struct rb_err *);

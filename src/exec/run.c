@@ -77,7 +77,12 @@ uint64_t rb_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Write the step's record, here and in the journal. */
+int rb_run_note(struct rb_run *run, const char *line, struct rb_err *err)
+{
+	rb_buf_printf(&run->records, "%s\n", line);
+	return run->rec->note ? run->rec->note(run->rec->ctx, line, err) : 0;
+}
+
 static int note(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	rb_autobuf line = { 0 };
@@ -87,8 +92,7 @@ static int note(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 	rb_step_ops[step->kind].record(run, step, &line);
 	if (line.len == 0)
 		return 0;
-	rb_buf_printf(&run->records, "%s\n", line.data);
-	return run->rec->note ? run->rec->note(run->rec->ctx, line.data, err) : 0;
+	return rb_run_note(run, line.data, err);
 }
 
 static int one_step(struct rb_run *run, size_t i, struct rb_err *err)

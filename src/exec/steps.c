@@ -22,6 +22,12 @@ static const struct rb_step_hint clone_hints[] = {
 	{ EAGAIN, "a limit of processes is reached: linux.resources.pids, or RLIMIT_NPROC" },
 	{ 0, NULL },
 };
+static const struct rb_step_hint cgroup_hints[] = {
+	{ EACCES, "only root of the host may make cgroups there: name one that was delegated to "
+		  "you, or use "
+		  "--systemd-cgroup or --cgroup-manager disabled" },
+	{ 0, NULL },
+};
 static const struct rb_step_hint rlimit_hints[] = {
 	{ EPERM, "raising a hard limit needs CAP_SYS_RESOURCE" },
 	{ 0, NULL },
@@ -60,7 +66,8 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 			    .undo = rb_undo_scope },
 	[RB_STEP_CGROUP] = { .apply = rb_step_cgroup,
 			     .record = rb_record_cgroup,
-			     .undo = rb_undo_cgroup },
+			     .undo = rb_undo_cgroup,
+			     .hints = cgroup_hints },
 	[RB_STEP_LIMITS] = { .apply = rb_step_limits },
 	[RB_STEP_DEVICE_RULES] = { .apply = rb_step_device_rules },
 	[RB_STEP_FILTER] = { .apply = rb_step_filter },

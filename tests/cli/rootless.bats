@@ -90,6 +90,22 @@ user_bundle() {
 	leaks
 }
 
+# the path names a hierarchy of this host
+@test "rootless: a cgroup that was not delegated is refused with a clear error" {
+	local want="^runbox: make the cgroup /sys/fs/cgroup(/.*)?/rbt-$SUFFIX: Permission denied \(step [0-9]+ cgroup, config.json linux.cgroupsPath, EACCES\); hint: only root of the host may make cgroups there: .*$"
+	user_bundle b
+	edit_bundle b ".linux.cgroupsPath = \"/rbt-$SUFFIX/b\""
+	run -1 user "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output =~ $want ]]
+	# the same for root of a user namespace, which a user is to the host
+	edit_bundle b 'del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user"))'
+	run -1 user unshare -Ur "$RUNBOX" run --bundle "$T/b" "$(cid b)"
+	[ "${#lines[@]}" -eq 1 ]
+	[[ $output =~ $want ]]
+	leaks
+}
+
 @test "rootless: subordinate ids by newuidmap" {
 	requires newuidmap newgidmap
 	# a user with a name and subordinate ids, for as long as this test takes, in a private /etc

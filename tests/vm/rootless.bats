@@ -81,6 +81,16 @@ user_bundle() {
 	leaks
 }
 
+# its root owns the cgroup, and with it the marks that an ordinary user can set
+@test "cgroup: a container that takes runbox's mark away is deleted whole" {
+	user_bundle b ".linux.cgroupsPath = \"$MANAGER/rbt-$SUFFIX/b\" | .linux.namespaces |= map(select(.type != \"pid\"))"
+	args b /bin/probe fork=2 pause=1
+	start_bundle b
+	python3 -c 'import os, sys; os.removexattr(sys.argv[1], "user.runbox")' "/sys/fs/cgroup$MANAGER/rbt-$SUFFIX/b"
+	rb delete --force "$(cid b)"
+	leaks
+}
+
 @test "cgroup: that of the machine is refused, and nothing is left" {
 	user_bundle b ".linux.cgroupsPath = \"/rbt-$SUFFIX\""
 	run -1 rb run --bundle "$T/b" "$(cid b)"
