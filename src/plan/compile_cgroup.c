@@ -108,16 +108,15 @@ int check_cgroup(struct compile *c, struct rb_err *err)
 	const char *path = l->cgroups_path;
 	int r = 0;
 
+	/* the path is of no use then, so it may be in whatever form */
+	if (c->opts->cgroups_disabled)
+		return 0;
 	if (c->opts->systemd_cgroup)
 		r = compile_scope(c, &path, err);
 	if (r == 0)
 		r = rb_cgroup_dirs(c->arena, c->host, path, c->plan->id, &c->dirs, &c->n_dirs, err);
 	if (r < 0)
 		return r;
-	if (c->opts->cgroups_disabled) {
-		c->n_dirs = 0;
-		return 0;
-	}
 	/* nobody asked for one, and who is not root of the host can rarely make one: that is no warning */
 	if (c->rootless && !c->scope.unit && !(l->cgroups_path && *l->cgroups_path) &&
 	    !has_limits(&l->resources)) {
