@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # delete.bats - runbox delete
+# as: root systemd
 load ../lib/helpers
 
 @test "delete: a stopped container leaves nothing and frees the id" {

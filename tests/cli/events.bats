@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # events.bats - runbox events: what a container uses, and when it runs out of memory
+# as: root systemd
 load ../lib/helpers
 load ../lib/layouts
 

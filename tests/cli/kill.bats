@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # kill.bats - runbox kill
+# as: root systemd
 load ../lib/helpers
 
 @test "kill: signals by number, by name, with and without SIG; TERM is the default" {

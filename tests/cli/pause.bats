@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # pause.bats - runbox pause and resume, on each cgroup layout
+# as: root systemd
 load ../lib/helpers
 load ../lib/layouts
 

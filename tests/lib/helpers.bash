@@ -104,14 +104,15 @@ base_rootfs() {
 # $bundle, $suffix are there for it. Prints nothing. A file is not written in place in a rootfs (it is a
 # hard link): replace it.
 make_bundle() {
-	# shellcheck disable=SC2016 # jq's variable
-	local name=$1 dir=$T/$1 all='.linux.cgroupsPath = $p' edit
+	# shellcheck disable=SC2016 # jq's variables
+	local name=$1 dir=$T/$1 all='.linux.cgroupsPath = "/rbt-\($suffix)/\($name)"' edit
 	shift
+	[ "${RB_MANAGER:-}" != systemd ] || all='.linux.cgroupsPath = "rbt.slice:rbt-\($suffix):\($name)"'
 	for edit in "$@"; do all+=" | ($edit)"; done
 	if [ -e "$dir/rootfs" ]; then rm -rf "$dir/rootfs"; fi
 	mkdir -p "$dir"
 	cp -al "$(base_rootfs)" "$dir/rootfs"
-	jq --arg p "/rbt-$SUFFIX/$name" --arg bundle "$dir" --arg suffix "$SUFFIX" "$all" "$LIB/base.json" >"$dir/config.json"
+	jq --arg name "$name" --arg bundle "$dir" --arg suffix "$SUFFIX" "$all" "$LIB/base.json" >"$dir/config.json"
 }
 
 # edit_bundle NAME JQ: edits a config.json; $bundle, $suffix are there for the program
@@ -139,9 +140,9 @@ engine_bundle() {
 
 # --- the program ---
 
-# rb ARG...: runbox with this test's state root
+# rb ARG...: runbox with this test's state root, and with the manager that RB_MANAGER names (cgroupfs, systemd)
 rb() {
-	"$RUNBOX" --root "$ROOT" "$@"
+	"$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} "$@"
 }
 
 # cid NAME: the container's id

@@ -39,7 +39,7 @@ needs_layout() {
 in_layout() {
 	needs_layout "$1"
 	LAYOUT=$1
-	rb() { under "$LAYOUT" "$RUNBOX" --root "$ROOT" "$@"; }
+	rb() { under "$LAYOUT" "$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} "$@"; }
 }
 
 # cgroup_value NAME FILE: what a file of the container's cgroups says, where the layout shows it

@@ -16,8 +16,10 @@ has_netem() {
 	return $status
 }
 
-# within PERCENT WANT GOT
+# within PERCENT WANT GOT. The guest of tests/vm is emulated and may get no more done: there a rate is an
+# upper bound.
 within() {
+	if [ -d /run/vm ] && [ "$3" -gt $(($2 / 4)) ] && [ "$3" -le $(($2 + $2 * $1 / 100)) ]; then return; fi
 	if [ "$3" -lt $(($2 - $2 * $1 / 100)) ] || [ "$3" -gt $(($2 + $2 * $1 / 100)) ]; then
 		echo "expected $2 within $1 %, got $3" >&2
 		return 1

@@ -4,7 +4,7 @@
 # status 1 if anything failed.
 
 function result(good, name) {
-	printf "%sok %d - vm: %s%s\n", good ? "" : "not ", ++total, who == "rootless" ? "rootless: " : "", name
+	printf "%sok %d - vm: %s%s\n", good ? "" : "not ", ++total, who == "root" ? "" : who ": ", name
 	fflush()
 	if (!good)
 		bad++
