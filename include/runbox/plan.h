@@ -205,6 +205,13 @@ struct rb_step {
 			const char *path;
 			enum rb_net_file which;
 		} file;
+		/* group: below the mount of resctrl, "" is the default class; own: made for this
+		 * container alone; monitor: its monitoring group's name, NULL for none */
+		struct {
+			const struct rb_linux *linux_;
+			const char *group, *monitor;
+			bool own;
+		} rdt;
 		struct {
 			char unused;
 		} none;

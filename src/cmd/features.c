@@ -151,7 +151,8 @@ static void print_linux(struct rb_buf *out)
 	print_seccomp(out);
 	rb_buf_add(out, "    \"apparmor\": {\n      \"enabled\": true\n    },\n"
 			"    \"selinux\": {\n      \"enabled\": true\n    },\n"
-			"    \"intelRdt\": {\n      \"enabled\": false\n    },\n"
+			"    \"intelRdt\": {\n      \"enabled\": true,\n      \"schemata\": true,\n"
+			"      \"monitoring\": true\n    },\n"
 			"    \"mountExtensions\": {\n      \"idmap\": {\n        \"enabled\": "
 			"true\n      }\n    },\n"
 			"    \"netDevices\": {\n      \"enabled\": true\n    }\n  },\n");

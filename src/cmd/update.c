@@ -1,7 +1,8 @@
 /* update.c - other limits for a container that is there
  *
  * Options and the JSON of --resources fill the same struct that config.json does, and go the same way.
- * As engines expect, 0 is "not set", -1 "unlimited", and with --resources the other options mean nothing.
+ * As engines expect, 0 is "not set", -1 "unlimited", and with --resources the other options mean nothing,
+ * but for those of resctrl, of which the JSON knows nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include "runbox/fd.h"
 #include "runbox/json.h"
 #include "runbox/log.h"
+#include "runbox/rdt.h"
 
 #define UPDATE(field) \
 	.offset = offsetof(struct rb_cli, update) + offsetof(struct rb_cli_update, field)
@@ -186,6 +188,48 @@ static int update_container(struct rb_container *c, struct rb_resources *res, st
 	return r < 0 ? r : rb_cgroup_update(dirs, n, res, &scope, err);
 }
 
+/* Is there anything for the cgroups? */
+static bool has_limits(const struct rb_cli_update *u)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (*(const char *const *)((const char *)u + rows[i].from))
+			return true;
+	return u->resources != NULL;
+}
+
+static int check_schemas(const struct rb_cli_update *u, struct rb_err *err)
+{
+	if (!*u->mem_bw_schema ||
+	    (rb_startswith(u->mem_bw_schema, "MB:") && !strchr(u->mem_bw_schema, '\n')))
+		return 0;
+	return rb_fail(err, RB_ERR_USAGE,
+		       "--mem-bw-schema: must be one line that begins with \"MB:\"");
+}
+
+/* The class of resctrl and the cgroups: both, or none of them. */
+static int update_both(struct rb_container *c, const struct rb_cli_update *u,
+		       struct rb_resources *res, struct rb_err *err)
+{
+	const char *l3 = u->l3_cache_schema && *u->l3_cache_schema ? u->l3_cache_schema : NULL;
+	const char *mb = u->mem_bw_schema && *u->mem_bw_schema ? u->mem_bw_schema : NULL;
+	struct rb_strv journal = { 0 };
+	rb_autobuf old = { 0 };
+	int r = 0;
+
+	if (l3 || mb) {
+		r = rb_store_journal(&c->store, &c->state.arena, &journal, err);
+		if (r == 0)
+			r = rb_rdt_update(&journal, l3, mb, &old, err);
+		/* a container without cgroups can have a class all the same */
+		if (r < 0 || !has_limits(u))
+			return r;
+	}
+	r = update_container(c, res, err);
+	if (r < 0 && old.len)
+		rb_rdt_restore(&journal, old.data);
+	return r;
+}
+
 static int update(struct rb_cli *cli, struct rb_err *err)
 {
 	rb_autocontainer c = RB_CONTAINER_NONE;
@@ -193,6 +237,8 @@ static int update(struct rb_cli *cli, struct rb_err *err)
 	const char *root;
 	int r = rb_store_root(&cli->arena, cli->root, &root, err);
 
+	if (r == 0 && cli->update.mem_bw_schema)
+		r = check_schemas(&cli->update, err);
 	if (r == 0)
 		r = cli->update.resources ? from_file(cli->update.resources, &spec, err)
 					  : from_options(&cli->update, &spec.linux_.resources, err);
@@ -201,7 +247,7 @@ static int update(struct rb_cli *cli, struct rb_err *err)
 	if (r == 0)
 		r = rb_verb_check(RB_VERB_UPDATE, c.status, cli->args[0], err);
 	if (r == 0)
-		r = update_container(&c, &spec.linux_.resources, err);
+		r = update_both(&c, &cli->update, &spec.linux_.resources, err);
 	rb_spec_done(&spec);
 	return r;
 }
@@ -217,7 +263,7 @@ static const struct rb_option options[] = {
 	  .type = RB_OPT_TEXT,
 	  UPDATE(resources),
 	  .value = "FILE",
-	  .help = "linux.resources as JSON, - for stdin; the others mean nothing then" },
+	  .help = "linux.resources as JSON, - for stdin; other limits mean nothing then" },
 	OPTION("memory", memory, "BYTES", "memory, as 50M; -1 for no limit"),
 	OPTION("memory-swap", memory_swap, "BYTES", "memory and swap together"),
 	OPTION("memory-reservation", memory_reservation, "BYTES", "memory that is left to it"),
@@ -232,6 +278,8 @@ static const struct rb_option options[] = {
 	OPTION("cpuset-mems", cpuset_mems, "LIST", "memory nodes"),
 	OPTION("pids-limit", pids_limit, "N", "processes and threads; -1 for no limit"),
 	OPTION("blkio-weight", blkio_weight, "N", "weight of its I/O, 10 to 1000"),
+	OPTION("l3-cache-schema", l3_cache_schema, "TEXT", "of the class of resctrl: L3:0=ff"),
+	OPTION("mem-bw-schema", mem_bw_schema, "TEXT", "the same of bandwidth: MB:0=50"),
 	OPTION("kernel-memory", kernel_memory, "BYTES", "without effect since Linux 5.16"),
 	OPTION("kernel-memory-tcp", kernel_memory_tcp, "BYTES", "of TCP buffers, cgroup v1"),
 	RB_OPT_END,

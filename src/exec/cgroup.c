@@ -54,7 +54,7 @@ void rb_cgroup_forget(void)
 	}
 }
 
-static int open_below(int dir_fd, const char *path)
+int rb_cgroup_open_below(int dir_fd, const char *path)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
@@ -103,7 +103,7 @@ int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err)
 	mount_fd = open_mount(dir, err);
 	if (mount_fd < 0)
 		return mount_fd;
-	fd = open_below(mount_fd, dir->path + 1);
+	fd = rb_cgroup_open_below(mount_fd, dir->path + 1);
 	if (fd == -ENOENT)
 		return rb_fail(err, RB_ERR_SYS, "the cgroup %s%s is gone", dir->hierarchy->mount,
 			       dir->path);
@@ -295,7 +295,7 @@ static int adopt_leaf(int mount_fd, const struct rb_cgroup_dir *dir, bool found,
 	int r;
 
 	rb_cgroup_path(dir, &path);
-	r = open_below(mount_fd, dir->path + 1);
+	r = rb_cgroup_open_below(mount_fd, dir->path + 1);
 	if (r < 0)
 		return r == -ENOENT ? -EAGAIN
 				    : rb_fail_sys(err, -r, "open the cgroup %s", path.data);

@@ -130,6 +130,14 @@ static enum rb_cgroup_mark by_inode(const char *path, const char *token)
 	return mark;
 }
 
+bool rb_cgroup_is_marked(const char *path)
+{
+	char value[VALUE_MAX];
+
+	read_mark(path, value);
+	return *value != '\0';
+}
+
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *path, const char *token)
 {
 	char value[VALUE_MAX], *blank;

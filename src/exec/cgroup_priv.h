@@ -18,6 +18,9 @@ struct rb_err;
  *  Return: the descriptor (not the caller's), or a reporting failure */
 int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err);
 
+/** rb_cgroup_open_below() - a directory below another one, not over symlinks. Return: descriptor or -errno */
+int rb_cgroup_open_below(int dir_fd, const char *path);
+
 /** rb_cgroup_forget() - close what rb_cgroup_leaf() keeps. */
 void rb_cgroup_forget(void);
 
@@ -65,6 +68,8 @@ void rb_cgroup_unmark(const char *abs_path);
 /** rb_cgroup_mark_get() - the mark for the holder of @token; another's, or none, is RB_MARK_NONE */
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path, const char *token);
 bool rb_cgroup_is_made_parent(const char *abs_path);
+/** rb_cgroup_is_marked() - is there a mark at all, be it another container's? */
+bool rb_cgroup_is_marked(const char *abs_path);
 
 /* --- cgroup_delegate.c --- */
 

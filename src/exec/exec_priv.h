@@ -42,6 +42,8 @@ int rb_step_clone(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_enter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_idmap(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_attach(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_rdt(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_rdt_enter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_oom_score(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_pid_file(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_created(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -111,6 +113,8 @@ void rb_record_cgroup(const struct rb_run *, const struct rb_step *, struct rb_b
 int rb_undo_cgroup(char **argv, size_t argc, struct rb_err *);
 void rb_record_pid_file(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_pid_file(char **argv, size_t argc, struct rb_err *);
+void rb_record_rdt(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
+int rb_undo_rdt(char **argv, size_t argc, struct rb_err *);
 void rb_record_network(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
 int rb_undo_network(char **argv, size_t argc, struct rb_err *);
 void rb_record_netns(const struct rb_run *, const struct rb_step *, struct rb_buf *line);
@@ -129,6 +133,9 @@ void rb_record_begin(struct rb_buf *line, enum rb_step_kind kind);
 int rb_record_process(struct rb_run *run, struct rb_err *err);
 /** rb_err_add_hint() - the hint of the step's kind for this errno, if it has one */
 void rb_err_add_hint(const struct rb_step *step, struct rb_err *err);
+/** rb_host_find_mount() - where the top of a file system of that type is mounted, in the arena; NULL for
+ * nowhere */
+const char *rb_host_find_mount(struct rb_arena *arena, const char *fstype);
 /** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
 uint64_t rb_now_ns(void);
 /** rb_ns_open() - open a namespace by path; it must be one of @type (CLONE_NEW*). */

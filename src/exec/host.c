@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "exec/exec_priv.h"
 #include "runbox/err.h"
 #include "runbox/fd.h"
 #include "runbox/names.h"
@@ -151,6 +152,20 @@ static bool root_is_rootfs(void)
 		if (*line && split_mount(line, &m) && rb_streq(m.point, "/"))
 			found = rb_streq(m.fstype, "rootfs"); /* the last one lies on top */
 	return found;
+}
+
+const char *rb_host_find_mount(struct rb_arena *arena, const char *fstype)
+{
+	rb_autofree char *text = NULL;
+	struct mount_line m;
+
+	if (rb_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL) < 0)
+		return NULL;
+	for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+		if (*line && split_mount(line, &m) && rb_streq(m.fstype, fstype) &&
+		    rb_streq(m.root, "/"))
+			return rb_arena_strdup(arena, m.point);
+	return NULL;
 }
 
 static void read_lsm(struct rb_host *host)

@@ -37,6 +37,12 @@ static const struct rb_step_hint oom_hints[] = {
 	{ 0, NULL },
 };
 
+static const struct rb_step_hint rdt_hints[] = {
+	{ EACCES, "changing classes of resctrl needs root of the host" },
+	{ EPERM, "changing classes of resctrl needs root of the host" },
+	{ 0, NULL },
+};
+
 static const struct rb_step_hint net_hints[] = {
 	{ EPERM, "changing the host's network needs CAP_NET_ADMIN" },
 	{ 0, NULL },
@@ -104,6 +110,11 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_ENTER] = { .apply = rb_step_enter, .hints = clone_hints },
 	[RB_STEP_IDMAP] = { .apply = rb_step_idmap },
 	[RB_STEP_ATTACH] = { .apply = rb_step_attach },
+	[RB_STEP_RDT] = { .apply = rb_step_rdt,
+			  .record = rb_record_rdt,
+			  .undo = rb_undo_rdt,
+			  .hints = rdt_hints },
+	[RB_STEP_RDT_ENTER] = { .apply = rb_step_rdt_enter, .hints = rdt_hints },
 	[RB_STEP_OOM_SCORE] = { .apply = rb_step_oom_score, .hints = oom_hints },
 	[RB_STEP_PID_FILE] = { .apply = rb_step_pid_file,
 			       .record = rb_record_pid_file,

@@ -39,7 +39,6 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 		const char *field;
 		bool asked;
 	} later[] = {
-		{ "linux.intelRdt", s->linux_.intel_rdt.present },
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
 		{ "runbox.ephemeral", s->ext.ephemeral },
 		{ "runbox.init", s->ext.init },

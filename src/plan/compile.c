@@ -24,7 +24,7 @@ static compile_fn *const checks[] = {
 	check_options,	      check_unsupported, check_root,	check_namespaces, check_network,
 	check_id_maps,	      check_uts,	 check_time,	check_cgroup,	  check_resources,
 	check_needs_mount_ns, check_mounts,	 check_devices, check_process,	  check_scheduler,
-	check_labels,	      check_seccomp,
+	check_labels,	      check_seccomp,	 check_rdt,
 };
 
 static compile_fn *const emitters[] = {
@@ -60,6 +60,8 @@ static compile_fn *const emitters[] = {
 	/* first of all in the child, or meanwhile by the host side: then whoever depends on it
 	 * waits (emit_attached) */
 	emit_attach,
+	/* before the child makes or becomes anything: what it forks is born in the class of its parent */
+	emit_rdt,
 	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
 	emit_oom_score,
 	/* the namespace is there; all of it while the child makes its mounts */
@@ -137,8 +139,9 @@ static compile_fn *const emitters[] = {
 
 /* What a further process in a running container needs of the above. The policy is the container's. */
 static compile_fn *const exec_checks[] = {
-	check_options,	  check_unsupported, check_namespaces, check_network, check_cgroup,
-	check_sub_cgroup, check_process,     check_scheduler,  check_labels,  check_seccomp,
+	check_options, check_unsupported, check_namespaces, check_network,
+	check_cgroup,  check_sub_cgroup,  check_process,    check_scheduler,
+	check_labels,  check_seccomp,	  check_rdt,
 };
 
 static compile_fn *const exec_emitters[] = {
@@ -146,6 +149,7 @@ static compile_fn *const exec_emitters[] = {
 	/* config.md "execCPUAffinity": initial holds before the process is in the container's cgroup */
 	emit_initial_affinity,
 	emit_enter,
+	emit_rdt_enter,
 	emit_oom_score,
 	emit_become_root,
 	emit_console,
@@ -263,6 +267,8 @@ static bool is_host_busy(const struct compile *c)
 	for (size_t i = 0; i < c->plan->len; i++)
 		if (c->plan->steps[i].side == RB_SIDE_HOST &&
 		    (c->plan->steps[i].kind == RB_STEP_ATTACH ||
+		     c->plan->steps[i].kind == RB_STEP_RDT ||
+		     c->plan->steps[i].kind == RB_STEP_RDT_ENTER ||
 		     c->plan->steps[i].kind == RB_STEP_OOM_SCORE))
 			return true;
 	return false;

@@ -5,6 +5,7 @@
  */
 #include "compile_priv.h"
 
+#include <errno.h>
 #include <linux/sched.h>
 #include <string.h>
 
@@ -350,5 +351,59 @@ int emit_attach(struct compile *c, struct rb_err *err)
 		step->u.cgroup.scope = c->scope;
 	step->u.cgroup.dirs = dirs;
 	step->u.cgroup.n = n;
+	return 0;
+}
+
+/* What lies in the top of resctrl and is no class (resctrl.rst). */
+static bool is_reserved(const char *name)
+{
+	static const char *const names[] = { "info", "mon_data", "mon_groups" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (rb_streq(names[i], name))
+			return true;
+	return false;
+}
+
+/** check_rdt() - closID, or the id in its place, can be the name of a class */
+int check_rdt(struct compile *c, struct rb_err *err)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	const char *name = l->intel_rdt.clos_id ? l->intel_rdt.clos_id : c->plan->id;
+
+	if (!l->intel_rdt.present || !is_reserved(name))
+		return 0;
+	(void)rb_fail_at(err, "linux.intelRdt.closID",
+			 "%s cannot be the name of a class of resctrl", name);
+	return l->intel_rdt.clos_id ? -EINVAL : rb_err_hint(err, "set closID, or give another id");
+}
+
+static void add_rdt(struct compile *c, enum rb_step_kind kind)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	const char *clos = l->intel_rdt.clos_id;
+	struct rb_step *step;
+
+	if (!l->intel_rdt.present)
+		return;
+	step = compile_add(c, kind, "linux.intelRdt");
+	step->u.rdt.linux_ = l;
+	/* config-linux.md: without closID the container's id; "/" is the default class */
+	step->u.rdt.group = !clos ? c->plan->id : rb_streq(clos, "/") ? "" : clos;
+	step->u.rdt.own = !clos;
+	step->u.rdt.monitor = l->intel_rdt.enable_monitoring ? c->plan->id : NULL;
+}
+
+int emit_rdt(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	add_rdt(c, RB_STEP_RDT);
+	return 0;
+}
+
+int emit_rdt_enter(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	add_rdt(c, RB_STEP_RDT_ENTER);
 	return 0;
 }

@@ -90,6 +90,9 @@ int emit_cgroup(struct compile *c, struct rb_err *err);
 int emit_limits(struct compile *c, struct rb_err *err);
 int emit_device_rules(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
+int check_rdt(struct compile *c, struct rb_err *err);
+int emit_rdt(struct compile *c, struct rb_err *err);
+int emit_rdt_enter(struct compile *c, struct rb_err *err);
 /** compile_dirs_to_enter() - the cgroups that a process has to be moved into: all but the one it is born in.
  *  @ret_dirs: in the plan's arena. Return: how many */
 size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs);

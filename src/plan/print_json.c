@@ -392,6 +392,13 @@ static void json_file(const struct rb_step *step, struct object *o)
 	add_text(o, "path", step->u.file.path);
 }
 
+static void json_rdt(const struct rb_step *step, struct object *o)
+{
+	add_text(o, "group", *step->u.rdt.group ? step->u.rdt.group : "/");
+	add_text(o, "monitor", step->u.rdt.monitor);
+	add_bool(o, "own", step->u.rdt.own);
+}
+
 static void (*const writers[RB_STEP_COUNT])(const struct rb_step *step, struct object *o) = {
 #define RB_STEP(kind, name, side, data) [RB_STEP_##kind] = json_##data,
 #include "runbox/steps.def"

@@ -719,6 +719,17 @@ static void describe_net_file(const struct rb_step *step, struct rb_buf *out)
 	text(out, step->u.file.path);
 }
 
+static void describe_rdt(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_add(out, "class ");
+	text(out, *step->u.rdt.group ? step->u.rdt.group : "/");
+	rb_buf_add(out, " of resctrl");
+	if (step->u.rdt.monitor) {
+		rb_buf_add(out, ", monitoring group ");
+		text(out, step->u.rdt.monitor);
+	}
+}
+
 /* What has no undo dies with the child's namespaces. */
 static const struct {
 	void (*describe)(const struct rb_step *step, struct rb_buf *out);
@@ -747,6 +758,8 @@ static const struct {
 	[RB_STEP_ENTER] = { describe_enter, "end the process" },
 	[RB_STEP_IDMAP] = { describe_idmap, NULL },
 	[RB_STEP_ATTACH] = { describe_cgroup, NULL },
+	[RB_STEP_RDT] = { describe_rdt, "remove what runbox made there, with its last user" },
+	[RB_STEP_RDT_ENTER] = { describe_rdt, NULL },
 	[RB_STEP_OOM_SCORE] = { describe_number, NULL },
 	[RB_STEP_PID_FILE] = { describe_text, "remove the file" },
 	[RB_STEP_CREATED] = { describe_created, NULL },

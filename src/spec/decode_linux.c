@@ -186,7 +186,10 @@ static int check_clos(struct rb_dec *d, const struct rb_at *at, void *value, siz
 	const char *id = *(const char **)value;
 
 	(void)n;
-	return rb_is_file_name(id) ? 0 : rb_dec_fail(d, at, "must be the name of a directory");
+	/* config-linux.md: "/" is the default class */
+	if (!rb_streq(id, "/") && !rb_is_file_name(id))
+		return rb_dec_fail(d, at, "must be the name of a directory, or \"/\"");
+	return 0;
 }
 
 static const struct rb_type t_clos = RB_STRING(rb_read_text, check_clos);

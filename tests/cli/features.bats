@@ -11,6 +11,7 @@ load ../lib/helpers
 	jq -e '.linux.namespaces | sort == ["cgroup","ipc","mount","network","pid","time","user","uts"]' <<<"$output"
 	jq -e '.linux.capabilities | index("CAP_SYS_ADMIN") != null' <<<"$output"
 	jq -e '.linux.mountExtensions.idmap.enabled == true and .linux.netDevices.enabled == true' <<<"$output"
+	jq -e '.linux.intelRdt == {"enabled": true, "schemata": true, "monitoring": true}' <<<"$output"
 	jq -e '.linux.seccomp.enabled and (.linux.seccomp.actions | index("SCMP_ACT_ERRNO") != null)' <<<"$output"
 }
 

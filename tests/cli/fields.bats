@@ -654,12 +654,33 @@ hierarchies() {
 	field '.linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "0"}' scheduling '[.mempolicy_mode, .mempolicy_nodes]' '[2,1]'
 }
 
-@test "linux.intelRdt, linux.netDevices: refused, never dropped" {
+# In a mode of linux/mempolicy.h the flags are the bits from 1 << 13 on.
+@test "linux.memoryPolicy: each mode, and flags" {
+	requires numa
+	local row
+	for row in 'MPOL_DEFAULT null 0 0' 'MPOL_PREFERRED "0" 1 1' 'MPOL_INTERLEAVE "0" 3 1' 'MPOL_LOCAL null 4 0' 'MPOL_PREFERRED_MANY "0" 5 1'; do
+		# shellcheck disable=SC2086 # columns are words
+		set -- $row
+		field ".linux.memoryPolicy = ({\"mode\": \"$1\", \"nodes\": $2} | del(.[] | nulls))" scheduling '[.mempolicy_mode, .mempolicy_nodes]' "[$3,$4]"
+	done
+	field '.linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]}' scheduling .mempolicy_mode $((2 | 1 << 15))
+	field '.linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_RELATIVE_NODES"]}' scheduling .mempolicy_mode $((2 | 1 << 14))
+	# nodes without which the mode means nothing, and a node that no machine of ours has
+	make_bundle b '.linux.memoryPolicy = {"mode": "MPOL_BIND"}'
+	args b /bin/probe
+	fails 1 'set the memory policy: Invalid argument (step NN memory-policy, config.json linux.memoryPolicy, EINVAL)' run_bundle b
+	edit_bundle b '.linux.memoryPolicy = {"mode": "MPOL_BIND", "nodes": "900"}'
+	fails 1 'set the memory policy: Invalid argument (step NN memory-policy, config.json linux.memoryPolicy, EINVAL)' run_bundle b
+	leaks
+}
+
+@test "linux.intelRdt, linux.netDevices: where the host has it not, refused and never dropped" {
 	make_bundle b '.linux.netDevices = {"eth9": {"name": "inside"}}'
 	args b /bin/probe
 	run -1 run_bundle b
 	[[ $output == *linux.netDevices* ]]
-	make_bundle b '.linux.intelRdt = {"closID": "x"}'
+	# tests/cli/rdt.bats and tests/net/devices.bats see them carried out
+	make_bundle b '.linux.intelRdt = {"closID": "rbt-no-such-class"}'
 	args b /bin/probe
 	run -1 run_bundle b
 	[[ $output == *linux.intelRdt* ]]

@@ -183,7 +183,7 @@ static const struct {
 	{ LINUX("\"intelRdt\":{\"memBwSchema\":\"L3:0\"}"), "linux.intelRdt.memBwSchema",
 	  "must be one line that begins with \"MB:\"" },
 	{ LINUX("\"intelRdt\":{\"closID\":\"../x\"}"), "linux.intelRdt.closID",
-	  "must be the name of a directory" },
+	  "must be the name of a directory, or \"/\"" },
 
 	{ RES("\"devices\":[{\"type\":\"c\"}]"), "linux.resources.devices[0]",
 	  "\"allow\" is missing" },
