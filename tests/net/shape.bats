@@ -36,6 +36,19 @@ egress() {
 	sed -n 2p "$T/received"
 }
 
+# holds RATE DIRECTION: measured up to three times, for a machine that is busy with other tests may not get
+# the rate through; more than the rate must never get through
+holds() {
+	local got
+	for _ in 1 2 3; do
+		got=$("$2")
+		echo "$2: asked $1, got $got bit/s" >&2
+		within 10 "$1" "$got" && return
+		[ "$got" -lt "$1" ] || return 1
+	done
+	return 1
+}
+
 rx_of() {
 	rb net show --format json "$(cid a)" | jq '.devices[0].container.rxBytes'
 }
@@ -59,17 +72,13 @@ ingress() {
 @test "shape: egress holds within 10 % over 3 s" {
 	net_bundle a "$SHAPED" '.runbox.network.interfaces[0].shape = {"egress": {"rate": "20mbit"}}'
 	up a
-	got=$(egress)
-	echo "egress: asked 20000000, got $got bit/s" >&2
-	within 10 20000000 "$got"
+	holds 20000000 egress
 }
 
 @test "shape: ingress holds within 10 % over 3 s" {
 	net_bundle a "$SHAPED" '.runbox.network.interfaces[0].shape = {"ingress": {"rate": "30mbit"}}'
 	up a
-	got=$(ingress)
-	echo "ingress: asked 30000000, got $got bit/s" >&2
-	within 10 30000000 "$got"
+	holds 30000000 ingress
 }
 
 @test "shape: changed on a live container, what is not given stays" {
@@ -79,8 +88,7 @@ ingress() {
 	rb net show --format json "$(cid a)" >"$T/json"
 	jq -e '.devices[0].container.queueing[0] | .kind == "tbf" and .rateBits == 8000000 and (.burstBytes - 32768 | fabs) < 100' "$T/json"
 	jq -e '.devices[0].host.queueing[0] | .rateBits == 40000000 and (.burstBytes - 65536 | fabs) < 100' "$T/json"
-	got=$(egress)
-	within 10 8000000 "$got"
+	holds 8000000 egress
 	rb net shape "$(cid a)" --egress off --ingress off
 	rb net show --format json "$(cid a)" | jq -e '[.devices[0] | .container, .host | .queueing[] | select(.kind == "tbf")] == []'
 	fails 1 '--egress: "fast" is not a rate like 10mbit, 10mbit/32kb or off' rb net shape "$(cid a)" --egress fast
