@@ -214,6 +214,8 @@ void rb_child_main(struct rb_run *run) __attribute__((noreturn));
  *
  * Who closes it last takes the mount apart and waits for an RCU grace period, 0.1 ms and more: so it is not
  * left to execve, but closed by children at once, and by the host side where it waits for the child anyway.
+ * As long as it is open the mount is in a namespace, and somebody with CAP_SYS_ADMIN who comes by /proc/PID/exe
+ * can make it writable: so it is closed before any of us can be seen from inside of a container.
  */
 void rb_self_release(void);
 

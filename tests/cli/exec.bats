@@ -404,6 +404,26 @@ hostile() {
 	leaks
 }
 
+@test "exec: the mount that the runtime runs from cannot be made writable from inside" {
+	make_bundle b '.process.args = ["/bin/probe", "args", "thaw=/tmp"]' \
+		'.process.capabilities = ({"bounding": ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN"]} | .permitted = .bounding | .effective = .bounding)'
+	start_bundle b
+	local i
+	for i in $(seq 40); do
+		ex "$(cid b)" true || true
+		ex "$(cid b)" /proc/self/exe list >/dev/null 2>&1 || true
+	done
+	[ -s "$T/b/rootfs/tmp/tried" ]
+	[ ! -e "$T/b/rootfs/tmp/thawed" ]
+	# and in a pod: what is made there goes through the same namespaces
+	make_bundle c ".linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(pid_of b)/ns/pid\" else . end)"
+	args c /bin/probe exit=0
+	for i in $(seq 20); do run_bundle c >/dev/null; done
+	[ ! -e "$T/b/rootfs/tmp/thawed" ]
+	rb delete --force "$(cid b)"
+	leaks
+}
+
 @test "exec: a container that ends, or stops, all that enters holds up nobody for good" {
 	make_bundle b
 	args b sh -c 'while :; do kill -9 -1 2>/dev/null; done'
