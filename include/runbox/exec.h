@@ -80,7 +80,7 @@ struct rb_run {
 	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;	   /* connected to listenerPath, -1 */
 	struct rb_ahead *ahead; /* the thread that makes the network namespace, NULL if none does */
-	int netns;		/* what it made; the child enters it, -1 */
+	bool enters_net;	/* the child is cloned without one, and enters that */
 	struct rb_net_run *net; /* what the network's rows share, NULL without a network */
 	struct rb_child *child; /* what one of the child's steps makes for a later one */
 };

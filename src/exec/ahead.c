@@ -1,12 +1,14 @@
-/* ahead.c - the network namespace, made by a thread while the host side does its first rows
+/* ahead.c - the network namespace, made by a thread while both sides do other rows
  *
  * No other call of a create takes as long (0.3 to 0.6 ms; all other namespaces together 0.1), and it
- * needs nothing of what comes before the clone. unshare(2) moves the thread alone; the child enters by
- * descriptor, at the row that sets lo up, which the thread has done by then too.
+ * needs nothing of what comes before it. unshare(2) moves the thread alone. When lo is up, too, the thread
+ * sends the namespace to the child, which is there by then or not yet, and waits for it at the row of lo;
+ * the host side takes it from here for its own rows.
  *
  * Rule: nothing depends on it. A namespace belongs to the user namespace it is made in
  * (user_namespaces(7)), so there must be no other, and the child must not come from a go-between. What
- * fails here is left to clone3(2), which says why. Nothing outlives the process, so there is no record.
+ * fails here is done again by the child, which says why. Nothing outlives the process, so there is no
+ * record. The thread takes no memory and prints nothing: the child is cloned at any moment of it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,7 +27,10 @@
 
 struct rb_ahead {
 	pthread_t thread;
-	int ns_fd; /* -1: it did not work */
+	bool joined;
+	int ns_fd; /* or -errno */
+	int to_child,
+		child; /* SOCK_SEQPACKET: one message, and with it the namespace if there is one */
 };
 
 int rb_loopback_up(void)
@@ -45,11 +51,13 @@ static void *make_net(void *arg)
 {
 	struct rb_ahead *a = arg;
 
-	if (unshare(CLONE_NEWNET) < 0)
-		return NULL;
-	/* the row of lo looks again, and says what is wrong */
-	(void)rb_loopback_up();
-	a->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	/* whether lo is up is seen by its row, which says what is wrong */
+	if (unshare(CLONE_NEWNET) == 0 && rb_loopback_up() <= 0)
+		a->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (a->ns_fd < 0)
+		a->ns_fd = -errno;
+	if (a->ns_fd < 0 || rb_send_fd(a->to_child, "N", 1, a->ns_fd) < 0)
+		(void)send(a->to_child, "N", 1, MSG_NOSIGNAL); /* the child may be gone */
 	return NULL;
 }
 
@@ -68,29 +76,90 @@ static bool is_wanted(const struct rb_spec *spec)
 	return net && !spec->ext.network.name && geteuid() == 0;
 }
 
+static void drop(struct rb_ahead *a)
+{
+	if (a->ns_fd >= 0)
+		(void)close(a->ns_fd); /* the namespace has other users */
+	rb_closep(&a->to_child);
+	rb_closep(&a->child);
+	free(a);
+}
+
 void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 {
 	struct rb_ahead *a;
+	int pair[2];
 
-	if (!is_wanted(spec))
+	if (!is_wanted(spec) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	a = rb_xmalloc(sizeof(*a));
-	a->ns_fd = -1;
+	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };
 	if (pthread_create(&a->thread, NULL, make_net, a) == 0)
 		run->ahead = a;
 	else
-		free(a);
+		drop(a);
 }
 
-int rb_ahead_take(struct rb_run *run)
+int rb_ahead_net(struct rb_run *run)
 {
-	struct rb_ahead *a = rb_take_ptr(run->ahead);
+	struct rb_ahead *a = run->ahead;
+
+	if (!a->joined) {
+		int r = pthread_join(a->thread, NULL);
+
+		if (r)
+			return -r;
+		a->joined = true;
+	}
+	return a->ns_fd;
+}
+
+void rb_ahead_done(struct rb_run *run)
+{
+	if (!run->ahead)
+		return;
+	(void)rb_ahead_net(run);
+	drop(rb_take_ptr(run->ahead));
+}
+
+void rb_ahead_child(struct rb_run *run)
+{
+	/* so that the end of the runtime is the end of the stream */
+	if (run->ahead)
+		rb_closep(&run->ahead->to_child);
+}
+
+/* The namespace from the thread, -1 if it has none. */
+static int receive(int sock)
+{
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char word;
+	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
 	int fd = -1;
 
-	if (!a)
-		return -1;
-	if (pthread_join(a->thread, NULL) == 0)
-		fd = a->ns_fd;
-	free(a);
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	c = n == 1 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(int));
 	return fd;
+}
+
+int rb_ahead_enter(struct rb_run *run)
+{
+	rb_autofd fd = receive(run->ahead->child);
+	int r = fd >= 0 ? setns(fd, CLONE_NEWNET) : unshare(CLONE_NEWNET);
+
+	rb_closep(&run->ahead->child);
+	return r < 0 ? -errno : 0;
 }

@@ -59,7 +59,6 @@ static void forget(struct rb_run *run)
 {
 	run->bundle_fd = run->state_fd = run->pidfd = run->target = run->gate = -1;
 	run->proc_fd = run->root_tree = run->root_fd = run->master = run->program = -1;
-	run->netns = -1;
 	if (run->sources)
 		for (size_t i = 0; i < run->plan->spec->n_mounts; i++)
 			run->sources[i] = -1;

@@ -248,9 +248,9 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 {
 	unsigned long flags = step->u.clone.flags;
 
-	run->netns = rb_ahead_take(run);
-	if (run->netns >= 0)
-		flags &= ~(unsigned long)CLONE_NEWNET; /* entered at the row of lo */
+	run->enters_net = run->ahead && flags & CLONE_NEWNET;
+	if (run->enters_net)
+		flags &= ~(unsigned long)CLONE_NEWNET; /* at the row of lo */
 	v->pid = clone_process(flags, cgroup_fd, &v->in_cgroup);
 	if (v->pid == 0)
 		rb_child_main(run);

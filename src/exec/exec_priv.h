@@ -196,8 +196,13 @@ int rb_hook_exec_one(enum rb_hook_kind kind, size_t index, const struct rb_hook 
  * Plain. */
 int rb_caps_apply(const struct rb_caps *sets);
 
-/** rb_ahead_take() - wait for what rb_exec_ahead() began; the network namespace, or -1 */
-int rb_ahead_take(struct rb_run *run);
+/** rb_ahead_net() - host side: wait for the network namespace of rb_exec_ahead(). Return: a descriptor that
+ * stays the run's, or -errno */
+int rb_ahead_net(struct rb_run *run);
+void rb_ahead_done(struct rb_run *run);
+/** rb_ahead_child() - first of all in the child; rb_ahead_enter() - wait for it, and enter. Return: 0 or -errno */
+void rb_ahead_child(struct rb_run *run);
+int rb_ahead_enter(struct rb_run *run);
 /** rb_loopback_up() - lo of the caller's network namespace. Return: 0 or -errno */
 int rb_loopback_up(void);
 

@@ -39,7 +39,6 @@ void rb_run_init(struct rb_run *run)
 		.host_sync = -1,
 		.seccomp_sock = -1,
 		.target = -1,
-		.netns = -1,
 	};
 }
 
@@ -48,8 +47,7 @@ void rb_run_done(struct rb_run *run)
 	int *fds[] = { &run->bundle_fd,	   &run->state_fd, &run->console_sock, &run->pidfd,
 		       &run->sync,	   &run->proc_fd,  &run->root_tree,    &run->root_fd,
 		       &run->gate,	   &run->master,   &run->program,      &run->host_sync,
-		       &run->seccomp_sock, &run->target,   &run->netns };
-	rb_autofd unused = rb_ahead_take(run);
+		       &run->seccomp_sock, &run->target };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		rb_closep(fds[i]);
@@ -61,6 +59,7 @@ void rb_run_done(struct rb_run *run)
 	free(run->program_path);
 	run->program_path = NULL;
 	rb_net_run_done(run);
+	rb_ahead_done(run);
 	rb_buf_done(&run->records);
 	rb_buf_done(&run->seccomp_bpf);
 	if (run->times)
@@ -143,6 +142,7 @@ void rb_child_main(struct rb_run *run)
 	struct rb_err err = { 0 };
 
 	rb_self_release();
+	rb_ahead_child(run);
 	run->side = RB_SIDE_CHILD;
 	rb_log_forward(run->sync, rb_sync_warn);
 	rb_child_enter(run);
@@ -251,6 +251,8 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		give_up(run);
 	}
 	rb_net_end();
+	/* one thread from here on: who blocks a signal has blocked it */
+	rb_ahead_done(run);
 	if (r < 0 || !run->starts)
 		rb_closep(&run->sync);
 	rb_closep(&run->gate);

@@ -95,10 +95,16 @@ int rb_net_ns(struct rb_run *run, struct rb_err *err)
 
 	if (run->net->ns_fd >= 0)
 		return run->net->ns_fd;
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", run->pid);
-	/* where the child goes, if it is not there yet */
-	fd = run->netns >= 0 ? fcntl(run->netns, F_DUPFD_CLOEXEC, 3)
-			     : open(path, O_RDONLY | O_CLOEXEC);
+	if (run->enters_net) { /* the child may not be there yet */
+		int ns = rb_ahead_net(run);
+
+		if (ns < 0)
+			return rb_fail_sys(err, -ns, "make a network namespace");
+		fd = fcntl(ns, F_DUPFD_CLOEXEC, 3);
+	} else {
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", run->pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
 	own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) /* the child's own words, if there are some, say more */
 		return rb_fail_sys(err, EPIPE, "the container's process is gone");

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/syscalls.h"
 
 /**
  * rb_step_become_root() - uid and gid 0 of the new user namespace, which owns what the child makes
@@ -24,11 +25,11 @@ int rb_step_become_root(struct rb_run *run, const struct rb_step *step, struct r
 {
 	(void)run;
 	(void)step;
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
+	if (rb_setgroups(0, NULL) < 0 && errno != EPERM)
 		return rb_fail_sys(err, errno, "drop the supplementary groups");
-	if (setresgid(0, 0, 0) < 0)
+	if (rb_setresgid(0) < 0)
 		return rb_fail_sys(err, errno, "become group 0 of the user namespace");
-	if (setresuid(0, 0, 0) < 0)
+	if (rb_setresuid(0) < 0)
 		return rb_fail_sys(err, errno, "become user 0 of the user namespace");
 	/* a change of ids resets it to fs.suid_dumpable (proc(5)) */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -106,12 +107,11 @@ int rb_step_time_offsets(struct rb_run *run, const struct rb_step *step, struct 
 /** rb_step_loopback() - a new network namespace has "lo", and it is down; one made ahead is entered */
 int rb_step_loopback(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	int r;
+	int r = run->enters_net ? rb_ahead_enter(run) : 0;
 
 	(void)step;
-	if (run->netns >= 0 && setns(run->netns, CLONE_NEWNET) < 0)
-		return rb_fail_sys(err, errno, "enter the network namespace");
-	rb_closep(&run->netns);
+	if (r < 0)
+		return rb_fail_sys(err, -r, "make a network namespace");
 	r = rb_loopback_up();
 	return r < 0 ? rb_fail_sys(err, -r, "set the loopback device up") : 0;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/syscalls.h"
 #include "exec/steps_priv.h"
 
 static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
@@ -114,7 +115,7 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 		gids = rb_xmalloc(user->n_gids * sizeof(*gids));
 	for (size_t i = 0; i < user->n_gids; i++)
 		gids[i] = user->gids[i];
-	r = setgroups(unique(gids, user->n_gids), gids) < 0 ? -errno : 0;
+	r = rb_setgroups(unique(gids, user->n_gids), gids) < 0 ? -errno : 0;
 	free(gids);
 	/* a user namespace whose setgroups is "deny" (user_namespaces(7)): what is there cannot
 	 * be dropped */
@@ -149,9 +150,9 @@ int rb_step_user(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	r = set_groups(user, err);
 	if (r < 0)
 		return r;
-	if (setresgid(user->gid, user->gid, user->gid) < 0)
+	if (rb_setresgid(user->gid) < 0)
 		return rb_fail_sys(err, errno, "become group %u", user->gid);
-	if (setresuid(user->uid, user->uid, user->uid) < 0)
+	if (rb_setresuid(user->uid) < 0)
 		return rb_fail_sys(err, errno, "become user %u", user->uid);
 	(void)umask(user->has_umask ? user->umask & 0777 : 022);
 	/* setuid(2) away from 0 has emptied the effective set */

@@ -48,6 +48,29 @@ static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned 
 	return syscall(SYS_keyctl, op, a, b, c, 0);
 }
 
+/* The C library's set*id() ask all threads that it knows of to do the same, and wait for them. The child of
+ * clone3 has one thread, but inherits the knowledge of the thread of ahead.c, and would wait for ever. */
+#ifdef SYS_setresuid32
+#define RB_SETID(name) SYS_##name##32
+#else
+#define RB_SETID(name) SYS_##name
+#endif
+
+static inline int rb_setgroups(size_t n, const gid_t *gids)
+{
+	return (int)syscall(RB_SETID(setgroups), n, gids);
+}
+
+static inline int rb_setresgid(gid_t gid)
+{
+	return (int)syscall(RB_SETID(setresgid), gid, gid, gid);
+}
+
+static inline int rb_setresuid(uid_t uid)
+{
+	return (int)syscall(RB_SETID(setresuid), uid, uid, uid);
+}
+
 /* SIG_DFL, also for the two signals that the C library keeps for itself; it is all zeros. */
 static inline int rb_signal_default(int sig)
 {

@@ -73,12 +73,13 @@ static compile_fn *const emitters[] = {
 	/* before anything else reads a clock; offsets must be set while the namespace is empty
 	 * (time_namespaces(7)) */
 	emit_time_ns,
-	emit_loopback,
 	/* before the first mount, or it would show on the host (mount_namespaces(7)) */
 	emit_propagation,
 	emit_rootfs,
 	/* config.md "Mounts": in the listed order */
 	emit_mounts,
+	/* as late as can be: it waits for the namespace, which takes longer to make than all mounts before */
+	emit_loopback,
 	emit_net_mounts,
 	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after
 	 * the mounts, one of which is /dev */

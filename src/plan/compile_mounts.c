@@ -42,6 +42,18 @@ static bool is_cgroup(const struct rb_mount *m)
 	return !m->opts.bind && (type_is(m, "cgroup") || type_is(m, "cgroup2"));
 }
 
+/* Does the mount belong to the network namespace that it is made in? sysfs does, and network file systems. */
+static bool is_of_net(const struct rb_mount *m)
+{
+	static const char *const others[] = { "proc",	"tmpfs",  "devpts",
+					      "mqueue", "cgroup", "cgroup2" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (type_is(m, others[i]))
+			return false;
+	return !m->opts.bind;
+}
+
 /* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to
  * follow. */
 static const char *from_bundle(struct compile *c, const char *path)
@@ -360,6 +372,8 @@ int emit_mounts(struct compile *c, struct rb_err *err)
 		/* a cgroup mount shows the namespace of whoever makes it */
 		if (is_cgroup(&c->mounts[i]) && compile_is_new(c, CLONE_NEWCGROUP))
 			r = emit_attached(c, err);
+		if (r == 0 && is_of_net(&c->mounts[i]))
+			r = emit_loopback(c, err);
 		if (r == 0)
 			r = add_mount(c, RB_STEP_MOUNT, i, err);
 	}

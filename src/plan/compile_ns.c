@@ -326,11 +326,13 @@ int emit_time_ns(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/* Once: before the first mount that shows the network namespace, at the latest after the mounts. */
 int emit_loopback(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	if (compile_is_new(c, CLONE_NEWNET))
+	if (!c->has_loopback && compile_is_new(c, CLONE_NEWNET))
 		compile_add(c, RB_STEP_LOOPBACK, compile_ns_at(c, CLONE_NEWNET));
+	c->has_loopback = true;
 	return 0;
 }
 
