@@ -154,13 +154,26 @@ static int rules_v2(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 	return r;
 }
 
-static int write_rule(const struct rb_cgroup_dir *dir, int leaf, const char *file, const char *rule,
+/* @file takes rules one a write, and any number of them from one open. */
+static int open_rules(const struct rb_cgroup_dir *dir, int leaf, const char *file, int *ret_fd,
 		      struct rb_err *err)
 {
-	int r = rb_write_file(leaf, file, rule);
+	int fd = openat(leaf, file, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 
-	if (r == -ENOENT)
+	if (fd < 0 && errno == ENOENT)
 		return rb_fail(err, RB_ERR_CONFIG, "this host has no %s", file);
+	if (fd < 0)
+		return rb_fail_sys(err, errno, "open %s in %s%s", file, dir->hierarchy->mount,
+				   dir->path);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int write_rule(const struct rb_cgroup_dir *dir, int fd, const char *file, const char *rule,
+		      struct rb_err *err)
+{
+	int r = rb_write_all(fd, rule, strlen(rule));
+
 	if (r == 0)
 		return 0;
 	(void)rb_fail_sys(err, -r, "write \"%s\" to %s in %s%s", rule, file, dir->hierarchy->mount,
@@ -175,6 +188,7 @@ static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 	const char *other = rules->allow ? "devices.deny" : "devices.allow";
 	const struct rb_device_rule *bad;
 	struct rb_dev_exception *v;
+	rb_autofd same_fd = -1, other_fd = -1;
 	int leaf = rb_cgroup_leaf(dir, err), r;
 	char text[64];
 	size_t n;
@@ -190,9 +204,13 @@ static int rules_v1(const struct rb_cgroup_dir *dir, const struct rb_dev_rules *
 			       "cgroup v1 cannot %s \"%s\" out of a wider rule before it",
 			       bad->allow ? "allow" : "deny", rb_dev_text(&hole, text));
 	}
-	r = write_rule(dir, leaf, same, "a", err);
+	r = open_rules(dir, leaf, same, &same_fd, err);
+	if (r == 0)
+		r = write_rule(dir, same_fd, same, "a", err);
+	if (r == 0 && n)
+		r = open_rules(dir, leaf, other, &other_fd, err);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = write_rule(dir, leaf, other, rb_dev_text(&v[i], text), err);
+		r = write_rule(dir, other_fd, other, rb_dev_text(&v[i], text), err);
 	return r;
 }
 
