@@ -278,7 +278,7 @@ refused() {
 @test "errors: the systemd manager where no systemd runs" {
 	[ ! -d /run/systemd/system ] || skip "needs a machine without systemd"
 	make_bundle b 'del(.linux.cgroupsPath)'
-	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/none fails 1 'connect to the system bus: not found (step NN scope, ENOENT); hint: is systemd running, and D-Bus? else use the cgroupfs manager' \
+	DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/none fails 1 'connect to the system bus: missing (step NN scope, ENOENT); hint: is systemd running, and D-Bus? else use the cgroupfs manager' \
 		rb --systemd-cgroup run --bundle "$T/b" "$(cid b)"
 	leaks
 }
