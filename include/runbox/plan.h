@@ -17,7 +17,6 @@
 #include "runbox/spec.h"
 
 struct rb_err;
-struct rb_sd_prop;
 
 enum rb_step_kind {
 #define RB_STEP(kind, name, side, data) RB_STEP_##kind,
@@ -36,6 +35,16 @@ struct rb_cgroup_dir {
 
 /** Files that runbox writes for a container that has a network. */
 enum rb_net_file { RB_NET_RESOLV, RB_NET_HOSTS, RB_NET_N_FILES };
+
+#define RB_SD_MAX_PROPS 48
+
+/** A property of a unit of systemd. */
+struct rb_sd_prop {
+	char name[40];
+	char type;	 /* of D-Bus: 's' 'b' 't' 'i'; 'A' a list of one string, 'Y' bytes */
+	uint64_t number; /* 'b', 't', 'i'; of 'Y' the length */
+	char text[128];	 /* 's', 'A', 'Y' */
+};
 
 /** A transient scope of systemd. */
 struct rb_scope {

@@ -40,7 +40,8 @@ enum rb_verb {
 
 /** What a create was asked beside config.json; enough to compile the same plan again. */
 struct rb_create_opts {
-	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup, has_console_socket, detached;
+	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup, has_console_socket,
+		detached;
 	unsigned preserve_fds;
 	const char *pid_file, *notify_dir; /* NULL for none */
 };

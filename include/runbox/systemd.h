@@ -13,20 +13,12 @@
 #include <sys/types.h>
 
 #include "runbox/err.h"
+#include "runbox/plan.h"
 
 #define RB_SD_HELPER "runbox-systemd"
-#define RB_SD_MAX_PROPS 48
-
-/** A property of a unit. */
-struct rb_sd_prop {
-	char name[40];
-	char type;       /* of D-Bus: 's' 'b' 't' 'i'; 'A' a list of one string, 'Y' bytes */
-	uint64_t number; /* 'b', 't', 'i'; of 'Y' the length */
-	char text[128];  /* 's', 'A', 'Y' */
-};
 
 enum rb_sd_verb {
-	RB_SD_START,  /* unit, slice, description, props: the helper in a new scope; replies its cgroup */
+	RB_SD_START, /* unit, slice, description, props: the helper in a new scope; replies its cgroup */
 	RB_SD_ATTACH, /* unit, pid: into the scope, by systemd's own hand */
 	RB_SD_SET,    /* unit, props: until the scope goes */
 	RB_SD_STOP,   /* unit; "not there" is success */

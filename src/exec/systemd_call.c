@@ -92,7 +92,7 @@ static int ask(const struct rb_sd_request *req, struct rb_sd_reply *reply, struc
 
 int rb_sd_call(const struct rb_sd_request *req, struct rb_sd_reply *reply, struct rb_err *err)
 {
-	struct rb_sd_reply own;
+	struct rb_sd_reply own = { 0 };
 	int r = helper.sock > 0 ? 0 : start(err);
 
 	if (!reply)

@@ -18,6 +18,7 @@ bool rb_sd_holds_limits(const struct rb_cgroup_dir *dirs, size_t n);
 /** rb_scope_attach() - the container into its scope, the helper out of it */
 int rb_scope_attach(const struct rb_run *run, const struct rb_step *step, struct rb_err *err);
 /** rb_scope_update() - tell systemd of changed limits */
-int rb_scope_update(const struct rb_scope *scope, const struct rb_resources *res, struct rb_err *err);
+int rb_scope_update(const struct rb_scope *scope, const struct rb_resources *res,
+		    struct rb_err *err);
 
 #endif

@@ -21,7 +21,7 @@ static void add_number(struct rb_sd_request *req, const char *name, uint64_t v)
 		return;
 	p = &req->props[req->n_props++];
 	*p = (struct rb_sd_prop) { .type = 't', .number = v };
-	strcpy(p->name, name); /* a name of this file */
+	memcpy(p->name, name, strlen(name) + 1); /* a name of this file */
 }
 
 /* Bytes or tasks, where -1 is "infinity" and 0 not set. */
@@ -44,7 +44,7 @@ static void add_list(struct rb_sd_request *req, const char *name, const char *li
 		return;
 	p = &req->props[req->n_props++];
 	*p = (struct rb_sd_prop) { .type = 'Y' };
-	strcpy(p->name, name);
+	memcpy(p->name, name, strlen(name) + 1);
 	for (size_t i = 0; i < sizeof(bits) * CHAR_BIT; i++) {
 		if (!(bits[i / BITS] >> i % BITS & 1))
 			continue;

@@ -24,8 +24,8 @@ struct compile {
 		*dirs; /* the container's cgroups, none when there are no rows for them */
 	size_t n_dirs;
 	const struct rb_cgroup_dir *into; /* the v2 one: the child is born in it; NULL without v2 */
-	struct rb_scope scope;		/* of the systemd manager; unit NULL for the other one */
-	bool exec;			/* a further process in a container that is there */
+	struct rb_scope scope;		  /* of the systemd manager; unit NULL for the other one */
+	bool exec;			  /* a further process in a container that is there */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
 	bool attached;			/* emit_attached() was there */
 	bool has_loopback;		/* emit_loopback() was there */

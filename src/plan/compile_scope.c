@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runbox/systemd.h"
 
 #define AT	   "linux.cgroupsPath"
 #define ANNOTATION "org.systemd.property."

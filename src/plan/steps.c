@@ -8,7 +8,6 @@
 
 #include "plan_priv.h"
 #include "runbox/names.h"
-#include "runbox/systemd.h"
 
 #define U32 "%" PRIu32
 

@@ -39,6 +39,7 @@ needs_layout() {
 in_layout() {
 	needs_layout "$1"
 	LAYOUT=$1
+	# shellcheck disable=SC2317 # the tests call it
 	rb() { under "$LAYOUT" "$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} "$@"; }
 }
 
