@@ -193,10 +193,11 @@ own_failure() {
 	wait_for 5 test -S "$T/tty.sock"
 	wait_for 5 test -S "$T/pidfd.sock"
 	rb exec --detach --tty --console-socket "$T/tty.sock" --pidfd-socket "$T/pidfd.sock" --pid-file "$T/pid" "$(cid b)" \
-		sh -c 'tty; echo through' >/dev/null 2>"$T/err" </dev/null 3>&- 4>&-
+		sh -c 'tty; echo through; until [ -e /tmp/go ]; do sleep 0.05; done' >/dev/null 2>"$T/err" </dev/null 3>&- 4>&-
 	[[ $(od -An -c "$T/pid" | tr -d ' ') =~ ^[0-9]+$ ]]
+	wait $fd # a process that has ended has no pid any more
+	: >"$T/b/rootfs/tmp/go"
 	wait $tty
-	wait $fd
 	grep -q '"fds": 1, "tty": true' "$T/tty.out"
 	grep -q through "$T/tty.out"
 	[ "$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$T/pidfd.out")" = "$(cat "$T/pid")" ]
