@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # create.bats - runbox create
-# as: root systemd
 load ../lib/helpers
 
 @test "create: a container waits, its program has not run" {

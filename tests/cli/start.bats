@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # start.bats - runbox start
-# as: root systemd
 load ../lib/helpers
 
 @test "start: the program runs; state says running, then stopped" {

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # update.bats - runbox update: each option, read back from the kernel, and all or nothing
-# as: root systemd
 load ../lib/helpers
 load ../lib/layouts
 

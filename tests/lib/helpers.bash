@@ -107,6 +107,7 @@ make_bundle() {
 	# shellcheck disable=SC2016 # jq's variables
 	local name=$1 dir=$T/$1 all='.linux.cgroupsPath = "/rbt-\($suffix)/\($name)"' edit
 	shift
+	# shellcheck disable=SC2016
 	[ "${RB_MANAGER:-}" != systemd ] || all='.linux.cgroupsPath = "rbt.slice:rbt-\($suffix):\($name)"'
 	for edit in "$@"; do all+=" | ($edit)"; done
 	if [ -e "$dir/rootfs" ]; then rm -rf "$dir/rootfs"; fi
@@ -203,9 +204,11 @@ field() {
 
 # --- waiting: for conditions, with a bound ---
 
-# wait_for SECONDS COMMAND...: until the command succeeds, polled each 10 ms
+# wait_for SECONDS COMMAND...: until the command succeeds, polled each 10 ms; four times as long in the guest of
+# tests/vm, which is emulated
 wait_for() {
 	local end=$((SECONDS + $1))
+	[ ! -d /run/vm ] || end=$((SECONDS + 4 * $1))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || {

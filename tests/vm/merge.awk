@@ -30,6 +30,14 @@ $1 == "@begin" {
 	next
 }
 
+# Not a failure, for it depends on the machine; but not passed over in silence
+$1 == "@late" {
+	who = $2
+	result(1, $3 " # SKIP too slow a machine: no time was left to begin with it (VM_SECONDS)")
+	done[$2 " " $3] = 1
+	next
+}
+
 $1 == "@end" {
 	finish($4)
 	print "# " $2 ": " $3 " took " $5 " s"

@@ -83,7 +83,8 @@ user_bundle() {
 
 # its root owns the cgroup, and with it the marks that an ordinary user can set
 @test "cgroup: a container that takes runbox's mark away is deleted whole" {
-	user_bundle b ".linux.cgroupsPath = \"$MANAGER/rbt-$SUFFIX/b\" | .linux.namespaces |= map(select(.type != \"pid\"))"
+	user_bundle b ".linux.cgroupsPath = \"$MANAGER/rbt-$SUFFIX/b\" | .linux.namespaces |= map(select(.type != \"pid\"))
+		| .mounts |= map(if .destination == \"/proc\" then {destination, type: \"bind\", source: \"/proc\", options: [\"rbind\"]} else . end)"
 	args b /bin/probe fork=2 pause=1
 	start_bundle b
 	python3 -c 'import os, sys; os.removexattr(sys.argv[1], "user.runbox")' "/sys/fs/cgroup$MANAGER/rbt-$SUFFIX/b"
