@@ -51,7 +51,7 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len);
 int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_t *ret_len);
 
 /** rb_write_file() - write text into an existing file in one write(2), without O_CREAT (kernel
- * files). */
+ * files); a symlink in its place is not followed. */
 int rb_write_file(int dir_fd, const char *path, const char *text);
 
 /**

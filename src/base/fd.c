@@ -124,7 +124,7 @@ int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_
 
 int rb_write_file(int dir_fd, const char *path, const char *text)
 {
-	rb_autofd fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	rb_autofd fd = openat(dir_fd, path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 	size_t len = strlen(text);
 	ssize_t n;
 

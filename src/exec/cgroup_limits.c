@@ -383,7 +383,8 @@ static int write_kernel_memory(const struct rb_limits *l, struct rb_err *err)
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(l->dirs, l->n, RB_CG_MEMORY);
 	struct rb_err ignored = { 0 };
 	char buf[24];
-	int r = -ENOENT;
+	int64_t now = -1;
+	int r = -ENOENT, leaf;
 
 	(void)err;
 	if (l->res->memory.kernel.v <= 0)
@@ -391,7 +392,10 @@ static int write_kernel_memory(const struct rb_limits *l, struct rb_err *err)
 	if (dir && !dir->hierarchy->v2)
 		r = rb_limit_try(dir, AT "memory.kernel", "memory.kmem.limit_in_bytes",
 				 bytes_text(l->res->memory.kernel.v, false, buf), &ignored);
-	if (r < 0)
+	/* newer kernels take the write and keep nothing of it */
+	leaf = r == 0 ? rb_cgroup_leaf(dir, &ignored) : -1;
+	if (leaf < 0 || !rb_limit_read(leaf, "memory.kmem.limit_in_bytes", &now) ||
+	    now > l->res->memory.kernel.v)
 		rb_log_warn("linux.resources.memory.kernel has no effect on this kernel; "
 			    "memory.limit counts "
 			    "kernel memory too");

@@ -42,6 +42,8 @@ int rb_limit_write(const struct rb_cgroup_dir *dir, const char *at, const char *
 
 /** rb_limit_save() - during an update: keep what @file says before @value is written to it */
 void rb_limit_save(const struct rb_cgroup_dir *dir, int leaf, const char *file, const char *value);
+/** rb_limit_read() - bytes, -1 for "max". Return: false when the file is not there */
+bool rb_limit_read(int leaf, const char *file, int64_t *ret);
 /** rb_limit_restore_text() - what to write to @file, which says @old, after @value was. Pure. */
 void rb_limit_restore_text(const char *file, const char *value, const char *old,
 			   struct rb_buf *out);

@@ -137,8 +137,7 @@ static void end_saves(bool restore)
 
 /* --- memory and swap, of which config.json knows the sum and v2 the parts --- */
 
-/* Bytes, -1 for "max". Return: false when the file is not there */
-static bool read_bytes(int leaf, const char *file, int64_t *ret)
+bool rb_limit_read(int leaf, const char *file, int64_t *ret)
 {
 	rb_autofree char *text = NULL;
 
@@ -162,7 +161,8 @@ static int complete_memory(const struct rb_cgroup_dir *dirs, size_t n, struct rb
 	leaf = rb_cgroup_leaf(dir, err);
 	if (leaf < 0)
 		return leaf;
-	if (!read_bytes(leaf, "memory.max", &limit) || !read_bytes(leaf, "memory.swap.max", &swap))
+	if (!rb_limit_read(leaf, "memory.max", &limit) ||
+	    !rb_limit_read(leaf, "memory.swap.max", &swap))
 		return 0;
 	if (has_swap && res->memory.swap.v > 0 && limit > 0)
 		res->memory.limit = (struct rb_opt_i64) { true, limit };
