@@ -108,29 +108,45 @@ static int wait_v1(const struct freezer *f, uint64_t deadline_ns)
 	}
 }
 
-/* A process that is not standing still: the one that sleeps in the kernel where no signal reaches it. */
+/* The process that cannot stand still, because it sleeps in the kernel where no signal reaches it; 0 if there
+ * is none. Before: the cgroup is thawed, for since 6.1 a process that v1 has frozen looks like one that cannot
+ * be. Those that run sleep like that too for a moment, and the thaw wakes all for another, so the one is who
+ * does it in most of many looks. */
 static pid_t find_obstacle(const char *path)
 {
+	enum { LOOKS = 50, LOOK_MS = 5 };
 	rb_autofree pid_t *pids = NULL;
+	rb_autofree unsigned *asleep = NULL;
 	pid_t found = 0;
-	uint64_t start;
 	size_t n = 0;
-	char state;
 
-	if (rb_cgroup_pids(path, &pids, &n) < 0)
+	if (rb_cgroup_pids(path, &pids, &n) < 0 || n == 0)
 		return 0;
+	asleep = rb_xmalloc(n * sizeof(*asleep));
+	memset(asleep, 0, n * sizeof(*asleep));
+	for (int look = 0; look < LOOKS; look++) {
+		(void)poll(NULL, 0, LOOK_MS); /* a signal looks sooner */
+		for (size_t i = 0; i < n; i++) {
+			uint64_t start;
+			char state;
+
+			if (rb_proc_stat(pids[i], &state, &start) == 0)
+				asleep[i] += state == 'D';
+		}
+	}
 	for (size_t i = 0; i < n && !found; i++)
-		if (rb_proc_stat(pids[i], &state, &start) == 0 && state == 'D')
+		if (asleep[i] > LOOKS / 2)
 			found = pids[i];
 	return found;
 }
 
 static int fail_freeze(const struct freezer *f, int r, struct rb_err *err)
 {
-	pid_t pid = r == -ETIMEDOUT ? find_obstacle(f->path) : 0;
+	pid_t pid;
 
 	/* whatever is said of it, nobody is left standing */
 	(void)rb_write_file(f->fd, f->v2 ? V2_FILE : V1_FILE, f->v2 ? "0" : "THAWED");
+	pid = r == -ETIMEDOUT ? find_obstacle(f->path) : 0;
 	if (r == -ENOENT || r == -ENODEV)
 		return rb_fail(err, RB_ERR_SYS, "the cgroup %s is gone", f->path);
 	if (pid)
