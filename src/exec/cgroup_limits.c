@@ -301,6 +301,13 @@ static int check_usage(const struct rb_cgroup_dir *dir, const char *at, const ch
 	return 0;
 }
 
+static int fail_swap(struct rb_err *err)
+{
+	return rb_fail_at(err, AT "memory.swap",
+			  "swap is memory and swap together, so it needs a limit "
+			  "of memory (linux.resources.memory.limit) that is not higher");
+}
+
 static int write_memory_v2(const struct rb_limits *l, const struct rb_cgroup_dir *dir,
 			   struct rb_err *err)
 {
@@ -311,9 +318,7 @@ static int write_memory_v2(const struct rb_limits *l, const struct rb_cgroup_dir
 	int r = 0;
 
 	if (rb_swap_v2(limit, l->res->memory.swap.v, &swap, &set) < 0)
-		return rb_fail_at(err, AT "memory.swap",
-				  "swap is memory and swap together, so it needs a limit "
-				  "of memory (linux.resources.memory.limit) that is not higher");
+		return fail_swap(err);
 	if (check && limit)
 		r = check_usage(dir, AT "memory.limit", "memory.current", limit, err);
 	if (r == 0 && check && set)
@@ -347,6 +352,8 @@ static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir
 	const char *swap_value = bytes_text(swap, false, swap_text);
 	int r;
 
+	if (limit > 0 && swap > 0 && swap < limit)
+		return fail_swap(err);
 	if (limit < 0 &&
 	    swap == 0) /* no limit of memory with one of both would be no unlimited memory */
 		(void)rb_limit_try(dir, AT "memory.limit", swap_file, "-1",
@@ -372,7 +379,9 @@ static int write_memory_v1(const struct rb_limits *l, const struct rb_cgroup_dir
 	if (swap) {
 		r = rb_limit_write(dir, AT "memory.swap", swap_file, swap_value, err);
 		if (r < 0)
-			return r;
+			return r == -EINVAL ? rb_err_hint(err, "lower than the limit of memory "
+							       "alone: set memory.limit too")
+					    : r;
 	}
 	return limit ? rb_limit_write(dir, AT "memory.limit", limit_file, limit_value, err) : 0;
 }
@@ -521,8 +530,13 @@ static int write_cpu(const struct rb_limits *l, struct rb_err *err)
 	 * first */
 	if (burst->set)
 		r = write_burst(dir, 0, err);
-	if (r == 0 && bandwidth)
+	if (r == 0 && bandwidth) {
 		r = dir->hierarchy->v2 ? write_cpu_max(l, dir, err) : write_quota_v1(l, dir, err);
+		if (r == -EINVAL)
+			r = rb_err_hint(err,
+					"a quota is at least 1000 us, a period 1000 us to 1 s, and "
+					"a parent's share is not exceeded");
+	}
 	if (r == 0 && burst->v)
 		r = write_burst(dir, burst->v, err);
 	return r;

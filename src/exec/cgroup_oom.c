@@ -56,6 +56,19 @@ static int open_v1(struct rb_oom *w, int leaf, struct rb_err *err)
 	return r < 0 ? rb_fail_sys(err, -r, "ask for events of memory.oom_control") : 0;
 }
 
+bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n)
+{
+	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_MEMORY);
+	struct rb_err ignored = { 0 };
+	rb_autofd fd = -1;
+	int leaf = dir ? rb_cgroup_leaf(dir, &ignored) : -1;
+
+	if (leaf >= 0)
+		fd = openat(leaf, dir->hierarchy->v2 ? "memory.events" : "memory.oom_control",
+			    O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && count_kills(&(struct rb_oom) { .file = fd }) > 0;
+}
+
 int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_MEMORY);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "runbox/cgroup.h"
 #include "runbox/log.h"
 #include "runbox/net.h"
 #include "runbox/proc.h"
@@ -224,6 +225,16 @@ static void give_up(struct rb_run *run)
 		run->rec->end(run->rec->ctx);
 }
 
+/* A child that the kernel killed says nothing itself. */
+static bool ran_out_of_memory(const struct rb_plan *plan)
+{
+	for (size_t i = 0; i < plan->len; i++)
+		if (plan->steps[i].kind == RB_STEP_CGROUP)
+			return rb_oom_happened(plan->steps[i].u.cgroup.dirs,
+					       plan->steps[i].u.cgroup.n);
+	return false;
+}
+
 int rb_exec_create(struct rb_run *run, struct rb_err *err)
 {
 	int r;
@@ -246,6 +257,10 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		    rb_sync_drain(run->sync, NULL, NULL, &dead) < 0)
 			*err = dead;
 		end_child(run);
+		if (err->errnum == EPIPE && ran_out_of_memory(run->plan))
+			r = rb_err_hint(err,
+					"it ran out of memory: linux.resources.memory.limit is "
+					"too low for it to start");
 		if (run->hook_failed)
 			poststop_hooks(run);
 		give_up(run);

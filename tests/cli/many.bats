@@ -53,6 +53,14 @@ tiny() {
 @test "limits at work: a container starts under 512 KiB (v1)" { tiny v1; }
 @test "limits at work: a container starts under 512 KiB (the host's own layout)" { tiny as-is; }
 
+@test "limits at work: a limit too low to start under says so" {
+	make_bundle b '.linux.resources.memory.limit = 4096'
+	args b /bin/probe exit=0
+	run -1 run_bundle b 3>&- 4>&-
+	[[ $output = *"ended unexpectedly"*"hint: it ran out of memory: linux.resources.memory.limit is too low for it to start" ]]
+	leaks
+}
+
 # all VERB [OPTION...]: on each of the containers, all at once
 all() {
 	local i pids=() bad=0
