@@ -39,9 +39,10 @@ bool rb_proc_alive(pid_t pid, uint64_t start_time);
  */
 char **rb_args_take(int argc, char **argv);
 
-/** rb_args_hide() - empty what /proc/PID/cmdline and /proc/PID/environ show of this process. There is
- * no environment afterwards; without rb_args_take() the command line stays. */
+/** rb_args_hide() - empty what /proc/PID/cmdline shows of this process, after rb_args_take() */
 void rb_args_hide(void);
+/** rb_env_hide() - the same of /proc/PID/environ; there is no environment afterwards */
+void rb_env_hide(void);
 
 /**
  * rb_self_path() - absolute path of our own executable

@@ -178,6 +178,10 @@ void rb_args_hide(void)
 {
 	if (words.len)
 		memset(words.text, 0, words.len);
+}
+
+void rb_env_hide(void)
+{
 	for (char **e = environ; e && *e; e++)
 		memset(*e, 0, strlen(*e));
 	environ = NULL;

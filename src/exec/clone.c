@@ -155,6 +155,7 @@ static void hide(const struct rb_run *run)
 
 	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
 	rb_args_hide();
+	rb_env_hide();
 }
 
 static void __attribute__((noreturn)) go_between(struct rb_run *run, const struct rb_step *step,
@@ -170,6 +171,8 @@ static void __attribute__((noreturn)) go_between(struct rb_run *run, const struc
 		_exit(0);
 	if (e->hostile)
 		hide(run);
+	else if (run->plan->joined_ns & CLONE_NEWPID) /* a pod: neighbours can see what is born */
+		rb_args_hide();
 	/* MADV_DONTFORK: else who takes over the process could name another pid */
 	if (madvise(verdict, sizeof(*verdict), MADV_DONTFORK) < 0) {
 		(void)rb_fail_sys(&verdict->err, errno, "keep memory to oneself");

@@ -477,6 +477,14 @@ hostile() {
 	hostile 'for p in /proc/[0-9]*; do [ $p = /proc/1 ] || { grep -q "^Name:.*runbox" $p/status && tr "\\0" " " <$p/cmdline >>/cmdline && echo >>/seen-it; } 2>/dev/null; done'
 	[ -s "$T/b/rootfs/seen-it" ]
 	! grep -aE "$T|exec" "$T/b/rootfs/cmdline" || return 1
+	# nor of what is made beside it, in a pod
+	rm -f "$T/b/rootfs/seen-it"
+	make_bundle c ".linux.namespaces |= map(if .type == \"pid\" then .path = \"/proc/$(pid_of b)/ns/pid\" else . end)"
+	args c /bin/probe exit=0
+	local i
+	for i in $(seq 40); do run_bundle c >/dev/null; done
+	[ -s "$T/b/rootfs/seen-it" ]
+	! grep -a "$T" "$T/b/rootfs/cmdline" || return 1
 }
 
 @test "exec: what enters a container cannot be traced from inside, nor its memory read" {
