@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # containerd.bats - containerd and ctr with runbox in the place of runc, by its shim io.containerd.runc.v2
-# timeout: 120
+# timeout: 240
 load engines
 
 setup_file() {

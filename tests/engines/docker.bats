@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # docker.bats - dockerd, its containerd and the docker client with runbox in the place of runc
-# timeout: 240
+# timeout: 300
 load engines
 
 setup_file() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # podman.bats - podman and conmon with runbox in the place of runc
-# timeout: 240
+# timeout: 300
 load engines
 
 setup_file() {
