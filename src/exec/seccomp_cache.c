@@ -26,7 +26,7 @@
 
 #define CACHE_DIR "@seccomp"
 /* of the file and of what rb_seccomp_compile() makes of a profile: goes up when either changes */
-#define FORMAT "runbox seccomp cache 1"
+#define FORMAT "runbox seccomp cache 2"
 /* a profile names some hundred calls; one that is larger than this is not worth keeping */
 #define FILE_MAX (1u << 20)
 /* one profile an engine is usual */

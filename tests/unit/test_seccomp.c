@@ -10,6 +10,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -154,6 +155,91 @@ static void test_engine(void)
 	is_num(under(&bpf, 0x40000000 | 600, 0, 0, 0), ENOSYS,
 	       "x32: a call newer than the profile");
 #endif
+}
+
+/* What a program says of a call, and after how many instructions. Return: the action, 0xffffffff on an
+ * instruction that libseccomp has not been seen to use */
+static uint32_t verdict(const struct rb_buf *bpf, const struct seccomp_data *data, unsigned *steps)
+{
+	const struct sock_filter *prog = (const struct sock_filter *)(const void *)bpf->data;
+	uint32_t a = 0;
+
+	*steps = 0;
+	for (size_t pc = 0; pc < bpf->len / sizeof(*prog); pc++) {
+		const struct sock_filter *i = &prog[pc];
+
+		(*steps)++;
+		if (i->code == (BPF_RET | BPF_K))
+			return i->k;
+		if (i->code == (BPF_LD | BPF_W | BPF_ABS))
+			memcpy(&a, (const char *)data + i->k, sizeof(a));
+		else if (i->code == (BPF_JMP | BPF_JA))
+			pc += i->k;
+		else if (i->code == (BPF_JMP | BPF_JEQ | BPF_K))
+			pc += a == i->k ? i->jt : i->jf;
+		else if (i->code == (BPF_JMP | BPF_JGT | BPF_K))
+			pc += a > i->k ? i->jt : i->jf;
+		else if (i->code == (BPF_JMP | BPF_JGE | BPF_K))
+			pc += a >= i->k ? i->jt : i->jf;
+		else
+			break;
+	}
+	return 0xffffffff;
+}
+
+enum { FIRST_CALLS = 400 };
+
+/* Every other call of the native architecture is allowed. Return: number of names */
+static size_t every_other(char *names[FIRST_CALLS + 1])
+{
+	size_t n = 0;
+
+	for (int nr = 0; nr < FIRST_CALLS; nr += 2) {
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+
+		if (name)
+			names[n++] = name;
+	}
+	return n;
+}
+
+static bool is_listed(char *const *names, size_t n, int nr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (seccomp_syscall_resolve_name(names[i]) == nr)
+			return true;
+	return false;
+}
+
+/* The kernel asks about each number when a program is loaded, so that has to be few steps. */
+static void test_tree(void)
+{
+	char *names[FIRST_CALLS + 1] = { NULL };
+	size_t n = every_other(names), wrong = 0;
+	struct rb_seccomp_rule rule = { .names = { names, n }, .action = SECCOMP_RET_ALLOW };
+	struct rb_seccomp p = {
+		.present = true, .default_action = SECCOMP_RET_ERRNO, .rules = &rule, .n_rules = 1
+	};
+	unsigned steps, most = 0;
+	rb_autobuf bpf = { 0 };
+
+	if (compile(&p, &bpf)) {
+		/* what is newer than all of them is another test's */
+		for (int nr = 0; nr <= seccomp_syscall_resolve_name(names[n - 1]); nr++) {
+			struct seccomp_data data = { .nr = nr, .arch = seccomp_arch_native() };
+			uint32_t is = verdict(&bpf, &data, &steps);
+			uint32_t should = is_listed(names, n, nr) ? SECCOMP_RET_ALLOW
+								  : SECCOMP_RET_ERRNO | EPERM;
+
+			wrong += is != should;
+			most = steps > most ? steps : most;
+		}
+		is_num((long long)wrong, 0, "each number gets what the profile says");
+		ok(most < 60, "after few instructions: %u of %zu at most", most,
+		   bpf.len / sizeof(struct sock_filter));
+	}
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
 }
 
 static void test_defaults(void)
@@ -463,6 +549,7 @@ static void test_notify(void)
 int main(void)
 {
 	test_engine();
+	test_tree();
 	test_defaults();
 	test_cache();
 	test_cache_dir();
