@@ -125,7 +125,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_BECOME_ROOT] = { .apply = rb_step_become_root },
 	[RB_STEP_CGROUP_NS] = { .apply = rb_step_cgroup_ns },
 	[RB_STEP_TIME_OFFSETS] = { .apply = rb_step_time_offsets },
-	[RB_STEP_LOOPBACK] = { .apply = rb_step_loopback },
+	[RB_STEP_LOOPBACK] = { .apply = rb_step_loopback, .hints = clone_hints },
 	[RB_STEP_PROPAGATION] = { .apply = rb_step_propagation },
 	[RB_STEP_ROOTFS] = { .apply = rb_step_rootfs, .hints = mount_hints },
 	[RB_STEP_MOUNT] = { .apply = rb_step_mount, .hints = mount_hints },

@@ -309,3 +309,14 @@ refused() {
 	[[ $output != *$'\033'* ]]
 	[ "$(wc -l <<<"$output")" -eq 1 ]
 }
+
+# --- namespaces ---
+
+@test "errors: the network namespace is one too many" {
+	make_bundle b '.mounts |= map(select(.type == "proc")) | del(.hostname, .linux.resources)
+		| .linux.namespaces = [{type: "mount"}, {type: "pid"}, {type: "network"}]'
+	fails 1 "make a network namespace: No space left on device (step NN loopback, config.json linux.namespaces[2], ENOSPC); hint: a limit of /proc/sys/user/max_*_namespaces is reached" \
+		unshare --user --map-root-user --mount --fork sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"' sh \
+		"$RUNBOX" --root "$T/state" --cgroup-manager disabled run --bundle "$T/b" "x-$SUFFIX"
+	[ -z "$(ls "$T/state")" ]
+}
