@@ -6,17 +6,11 @@ load ../lib/net
 
 # runc and crun take only what they know, and mount a cgroup where they please
 hook_bundle() {
+	export HOOK=$BUILDDIR/runbox-veth HOOK_ROOT=$T/hook
 	net_bundle "$1" '{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "addresses": ["auto"],
 		"hostAddresses": ["10.14.0.1/24"], "gateway": "10.14.0.1"}], "ports": [{"host": 8080, "container": 80}]}' \
 		'.ociVersion = "1.0.2"' \
-		'.hooks = {"createRuntime": [{"path": $hook, "args": ["runbox-veth", "--root", $root]}], "poststop": [{"path": $hook, "args": ["runbox-veth", "--root", $root]}]}'
-}
-
-# edit_bundle with the hook's path and state root
-edit_bundle() {
-	jq --arg bundle "$T/$1" --arg suffix "$SUFFIX" --arg hook "$BUILDDIR/runbox-veth" --arg root "$T/hook" "$2" \
-		"$T/$1/config.json" >"$T/$1/config.new" || return 1
-	mv "$T/$1/config.new" "$T/$1/config.json"
+		'.hooks = {"createRuntime": [{"path": $ENV.HOOK, "args": ["runbox-veth", "--root", $ENV.HOOK_ROOT]}], "poststop": [{"path": $ENV.HOOK, "args": ["runbox-veth", "--root", $ENV.HOOK_ROOT]}]}'
 }
 
 runtime() {
