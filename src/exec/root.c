@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,6 +106,13 @@ static int make_one(struct walk *w, const char *name, bool last)
 	return fd < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* A link of procfs whose text only looks like a path: "/etc", "pipe:[1]", "net:[2]". openat2(2) refuses those by
+ * RESOLVE_NO_MAGICLINKS; the ordinary ones there ("self", "mounts") are relative. */
+static bool is_magic(int link_fd, const char *target)
+{
+	return (target[0] == '/' || strchr(target, ':')) && rb_mount_is(link_fd, PROC_SUPER_MAGIC);
+}
+
 /* Put a link's target before what is left to do. */
 static int follow(struct walk *w, int link_fd)
 {
@@ -116,6 +124,9 @@ static int follow(struct walk *w, int link_fd)
 		return -errno;
 	if (len == 0)
 		return -ENOENT;
+	target[len] = '\0';
+	if (is_magic(link_fd, target))
+		return -ELOOP;
 	if (++w->links > w->max_links)
 		return -ELOOP;
 	if ((size_t)len + rest >= sizeof(w->todo))
