@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -117,17 +118,30 @@ bool rb_cgroup_is_made_parent(const char *path)
 	return rb_streq(value, words[RB_MARK_MADE]);
 }
 
-/* "made =INODE": the kernel uses one only once (it is the cgroup's id), and nobody can change it */
+/* "made =INODE TOKEN": the kernel uses one only once (it is the cgroup's id), and nobody can change it */
 static enum rb_cgroup_mark by_inode(const char *path, const char *token)
 {
-	enum rb_cgroup_mark mark = rb_startswith(token, "made =") ? RB_MARK_MADE : RB_MARK_FOUND;
-	uint64_t inode;
+	unsigned long long inode = strtoull(strchr(token, '=') + 1, NULL, 10);
 	struct stat st;
 
-	if (rb_parse_u64(strchr(token, '=') + 1, &inode) < 0 || lstat(path, &st) < 0 ||
-	    st.st_ino != inode)
+	if (lstat(path, &st) < 0 || st.st_ino != inode)
 		return RB_MARK_NONE;
-	return mark;
+	return rb_startswith(token, words[RB_MARK_MADE]) ? RB_MARK_MADE : RB_MARK_FOUND;
+}
+
+void rb_cgroup_release(const char *path, const char *token)
+{
+	const char *inode = strchr(token, '=');
+	char value[VALUE_MAX];
+
+	if (!inode) {
+		rb_cgroup_unmark(path);
+		return;
+	}
+	/* the undo of the record with the token comes next, and is to keep the directory too */
+	(void)snprintf(value, sizeof(value), "%s%s", words[RB_MARK_FOUND],
+		       inode + strcspn(inode, " "));
+	(void)write_mark(path, value);
 }
 
 bool rb_cgroup_is_marked(const char *path)
@@ -197,7 +211,8 @@ void rb_cgroup_note_inode(struct rb_buf *lines, const struct rb_cgroup_dir *dir,
 	if (fstat(fd, &st) < 0)
 		return; /* an undo by the mark alone is what is left */
 	rb_cgroup_path(dir, &path);
-	rb_buf_printf(&token, "%s =%llu", words[mark], (unsigned long long)st.st_ino);
+	rb_buf_printf(&token, "%s =%llu %s", words[mark], (unsigned long long)st.st_ino,
+		      rb_cgroup_token());
 	rb_record_begin(&line, RB_STEP_CGROUP);
 	rb_field_add(&line, token.data);
 	rb_field_add(&line, path.data);

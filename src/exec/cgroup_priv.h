@@ -65,6 +65,8 @@ void rb_cgroup_mark_parent(const char *abs_path);
 void rb_cgroup_mark_scope(const char *abs_path);
 bool rb_cgroup_is_scope(const char *abs_path, const char *token);
 void rb_cgroup_unmark(const char *abs_path);
+/** rb_cgroup_release() - an undo is done with a directory that was found, by a record with this token */
+void rb_cgroup_release(const char *abs_path, const char *token);
 /** rb_cgroup_mark_get() - the mark for the holder of @token; another's, or none, is RB_MARK_NONE */
 enum rb_cgroup_mark rb_cgroup_mark_get(const char *abs_path, const char *token);
 bool rb_cgroup_is_made_parent(const char *abs_path);

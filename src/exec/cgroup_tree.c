@@ -584,7 +584,7 @@ static int undo_busy(const struct rb_cgroup_record *rec, enum rb_cgroup_mark mar
 	if (r < 0)
 		return rb_fail_sys(err, -r, "remove the cgroup %s", rec->path);
 	if (mark == RB_MARK_FOUND)
-		rb_cgroup_unmark(rec->path);
+		rb_cgroup_release(rec->path, rec->token);
 	remove_parents(rec->path, rec->mount, rec->base);
 	return 0;
 }

@@ -327,6 +327,52 @@ static void test_found(struct box *b)
 	}
 }
 
+/* The container has taken the marks away; the second record, which knows the inode, is undone first. */
+static void unmarked(struct box *b, bool found)
+{
+	struct rb_resources res = { 0 };
+	rb_autobuf lines = { 0 };
+	struct rb_err err = { 0 };
+	int r = 0;
+	pid_t pid;
+
+	for (size_t i = 0; found && i < b->host.n_hierarchies; i++) {
+		(void)mkdir(at(b, i, b->top, ""), 0755);
+		(void)mkdir(at(b, i, b->path, ""), 0755);
+	}
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	   err.msg);
+	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
+		rb_autofd fd = open(at(b, i, b->path, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		rb_cgroup_note_inode(&lines, &b->dirs[i], fd, found ? RB_MARK_FOUND : RB_MARK_MADE);
+		rb_cgroup_unmark(at(b, i, b->path, ""));
+	}
+	pid = start_inside(b);
+	for (char *rest = lines.data, *line; r == 0 && (line = strsep(&rest, "\n"));)
+		r = *line ? rb_exec_undo(line, &err) : 0;
+	ok(r == 0 && waitpid(pid, NULL, 0) == pid, "known by its inode, emptied (%s)", err.msg);
+	ok(undo(b, &err) == 0, "the first record after it (%s)", err.msg);
+	is_num(how_many(b, b->path), found ? (int64_t)b->host.n_hierarchies : 0,
+	       found ? "kept, as it was there before" : "and removed");
+	ok(rb_cgroup_mark_get(at(b, 0, b->path, ""), rb_cgroup_token()) == RB_MARK_NONE,
+	   "without a mark");
+	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
+		(void)rmdir(at(b, i, b->path, ""));
+		(void)rmdir(at(b, i, b->top, ""));
+	}
+}
+
+static void test_unmarked_made(struct box *b)
+{
+	unmarked(b, false);
+}
+
+static void test_unmarked_found(struct box *b)
+{
+	unmarked(b, true);
+}
+
 static void test_frozen(struct box *b)
 {
 	const struct rb_cgroup_dir *freezer =
@@ -562,8 +608,9 @@ static void test_delegate(struct box *b)
 static void all_real(const char *label, enum rb_cgroup_layout layout)
 {
 	static void (*const tests[])(struct box *) = {
-		test_life,  test_deep,	 test_foreign, test_found,   test_frozen,
-		test_forks, test_limits, test_unified, test_devices, test_delegate,
+		test_life,	    test_deep,		 test_foreign, test_found,
+		test_unmarked_made, test_unmarked_found, test_frozen,  test_forks,
+		test_limits,	    test_unified,	 test_devices, test_delegate,
 	};
 
 	printf("# %s\n", label);
