@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
-#include "exec/syscalls.h"
 #include "exec/steps_priv.h"
+#include "exec/syscalls.h"
 
 static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 {
