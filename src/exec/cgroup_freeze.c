@@ -108,10 +108,10 @@ static int wait_v1(const struct freezer *f, uint64_t deadline_ns)
 	}
 }
 
-/* The process that cannot stand still, because it sleeps in the kernel where no signal reaches it; 0 if there
- * is none. Before: the cgroup is thawed, for since 6.1 a process that v1 has frozen looks like one that cannot
- * be. Those that run sleep like that too for a moment, and the thaw wakes all for another, so the one is who
- * does it in most of many looks. */
+/* The process that cannot stand still, because it sleeps in the kernel where no signal reaches it;
+ * 0 if there is none. Before: the cgroup is thawed, for since 6.1 a process that v1 has frozen
+ * looks like one that cannot be. Those that run sleep like that too for a moment, and the thaw
+ * wakes all for another, so the one is who does it in most of many looks. */
 static pid_t find_obstacle(const char *path)
 {
 	enum { LOOKS = 50, LOOK_MS = 5 };

@@ -201,9 +201,9 @@ static int clone_between(struct rb_run *run, const struct rb_step *step, const s
 	bool in_cgroup = false;
 	pid_t middle;
 
-	/* There may be others where it goes, and who has CAP_SYS_ADMIN can make any mount writable that still is
-	 * in a namespace, an anonymous one too (mount_setattr(2)): the one that we run from is in none once it
-	 * is closed. */
+	/* There may be others where it goes, and who has CAP_SYS_ADMIN can make any mount writable
+	 * that still is in a namespace, an anonymous one too (mount_setattr(2)): the one that we
+	 * run from is in none once it is closed. */
 	rb_self_release();
 	if (shared == MAP_FAILED)
 		return rb_fail_sys(err, errno, "map memory");

@@ -176,8 +176,8 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
 /** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master
  * on the way. Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
-/** rb_sync_drain() - read to the end of the stream. @mask: see rb_run.wait_mask. @master: where a pty master goes, or NULL.
- *  Return: 0 at the end, or the failure that came */
+/** rb_sync_drain() - read to the end of the stream. @mask: see rb_run.wait_mask. @master: where a
+ * pty master goes, or NULL. Return: 0 at the end, or the failure that came */
 int rb_sync_drain(int sock, const sigset_t *mask, int *master, struct rb_err *err);
 /** rb_sync_fail() - tell the other side; says nothing when it is gone. */
 void rb_sync_fail(int sock, const struct rb_err *failure);
@@ -200,7 +200,8 @@ int rb_caps_apply(const struct rb_caps *sets);
  * stays the run's, or -errno */
 int rb_ahead_net(struct rb_run *run);
 void rb_ahead_done(struct rb_run *run);
-/** rb_ahead_child() - first of all in the child; rb_ahead_enter() - wait for it, and enter. Return: 0 or -errno */
+/** rb_ahead_child() - first of all in the child; rb_ahead_enter() - wait for it, and enter. Return:
+ * 0 or -errno */
 void rb_ahead_child(struct rb_run *run);
 int rb_ahead_enter(struct rb_run *run);
 /** rb_loopback_up() - lo of the caller's network namespace. Return: 0 or -errno */
@@ -217,10 +218,11 @@ void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 /**
  * rb_self_release() - close the mount that this process runs from; it goes on running
  *
- * Who closes it last takes the mount apart and waits for an RCU grace period, 0.1 ms and more: so it is not
- * left to execve, but closed by children at once, and by the host side where it waits for the child anyway.
- * As long as it is open the mount is in a namespace, and somebody with CAP_SYS_ADMIN who comes by /proc/PID/exe
- * can make it writable: so it is closed before any of us can be seen from inside of a container.
+ * Who closes it last takes the mount apart and waits for an RCU grace period, 0.1 ms and more:
+ * so it is not left to execve, but closed by children at once, and by the host side where it
+ * waits for the child anyway. As long as it is open the mount is in a namespace, and somebody
+ * with CAP_SYS_ADMIN who comes by /proc/PID/exe can make it writable: so it is closed before any
+ * of us can be seen from inside of a container.
  */
 void rb_self_release(void);
 

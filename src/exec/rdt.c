@@ -68,8 +68,8 @@ static bool is_resctrl(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == RDTGROUP_SUPER_MAGIC;
 }
 
-/* Malloc'd, NULL if none is mounted. RUNBOX_RESCTRL is for tests (src/README.md "Faults"): its owner chose the
- * config too, unless the program was given rights that he has not. */
+/* Malloc'd, NULL if none is mounted. RUNBOX_RESCTRL is for tests (src/README.md "Faults"): its
+ * owner chose the config too, unless the program was given rights that he has not. */
 static char *find_top(void)
 {
 	const char *test = secure_getenv("RUNBOX_RESCTRL");
@@ -124,8 +124,8 @@ static int open_mounted(struct top *ret, struct rb_err *err)
 	if (r != -ENOENT)
 		return r;
 	(void)rb_fail_at(err, AT, "linux.intelRdt needs resctrl, which is not mounted");
-	return rb_err_hint(err,
-			   "mount -t resctrl resctrl /sys/fs/resctrl, if the processor has it");
+	(void)rb_err_hint(err, "mount -t resctrl resctrl /sys/fs/resctrl, if the processor has it");
+	return -EINVAL;
 }
 
 /* Of a group, opened below the top. Return: descriptor or -errno */
@@ -138,7 +138,10 @@ static char *join(const char *a, const char *b)
 {
 	rb_autobuf path = { 0 };
 
-	rb_buf_printf(&path, "%s%s%s", a, *a && *b ? "/" : "", b);
+	if (a && *a && *b)
+		rb_buf_printf(&path, "%s/%s", a, b);
+	else
+		rb_buf_add(&path, a && *a ? a : b);
 	return rb_take_ptr(path.data);
 }
 

@@ -106,8 +106,9 @@ static int make_one(struct walk *w, const char *name, bool last)
 	return fd < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* A link of procfs whose text only looks like a path: "/etc", "pipe:[1]", "net:[2]". openat2(2) refuses those by
- * RESOLVE_NO_MAGICLINKS; the ordinary ones there ("self", "mounts") are relative. */
+/* A link of procfs whose text only looks like a path: "/etc", "pipe:[1]", "net:[2]". openat2(2)
+ * refuses those by RESOLVE_NO_MAGICLINKS; the ordinary ones there ("self", "mounts") are relative.
+ * */
 static bool is_magic(int link_fd, const char *target)
 {
 	return (target[0] == '/' || strchr(target, ':')) && rb_mount_is(link_fd, PROC_SUPER_MAGIC);

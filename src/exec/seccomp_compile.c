@@ -248,9 +248,9 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 	if (!ctx)
 		return rb_fail(err, RB_ERR_CONFIG,
 			       "libseccomp does not take the profile's default action");
-	/* a tree by number: the kernel asks the program about each number when it is loaded, to answer calls that
-	 * are always allowed without it (seccomp_filter.rst), and 900 walks down a list of 360 take 0.6 ms.
-	 * A libseccomp that knows no trees makes a list. */
+	/* a tree by number: the kernel asks the program about each number when it is loaded, to
+	 * answer calls that are always allowed without it (seccomp_filter.rst), and 900 walks down
+	 * a list of 360 take 0.6 ms. A libseccomp that knows no trees makes a list. */
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	r = add_archs(ctx, profile, err);
 	if (r == 0)

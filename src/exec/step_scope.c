@@ -114,8 +114,9 @@ void rb_record_scope(const struct rb_run *run, const struct rb_step *step, struc
 	rb_field_add(line, path.data);
 }
 
-/* What was in the scope has been killed by the undo of its cgroups, and an empty one goes by itself:
- * this waits for it. One without the mark is not ours, or was emptied by the end of the helper before it was marked. */
+/* What was in the scope has been killed by the undo of its cgroups, and an empty one goes by
+ * itself: this waits for it. One without the mark is not ours, or was emptied by the end of the
+ * helper before it was marked. */
 int rb_undo_scope(char **argv, size_t argc, struct rb_err *err)
 {
 	struct rb_sd_request req = { .verb = RB_SD_STOP };

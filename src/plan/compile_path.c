@@ -16,9 +16,9 @@ char *compile_clean(struct rb_arena *a, const char *base, const char *path)
 	const char *in = joined;
 
 	if (base_len)
-		memcpy(joined, base, base_len);
+		memcpy(joined, base, base_len + 1);
 	joined[base_len] = '/';
-	memcpy(joined + base_len + 1, path, path_len);
+	memcpy(joined + base_len + 1, path, path_len + 1);
 
 	while (*in) {
 		size_t len = strcspn(in, "/");

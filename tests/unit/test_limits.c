@@ -377,7 +377,8 @@ static void test_update(void)
 
 /* --- a cgroup that somebody else may write to --- */
 
-/* A delegated cgroup is its user's: what lies there in the place of a file of the kernel's is not followed. */
+/* A delegated cgroup is its user's: what lies there in the place of a file of the kernel's is not
+ * followed. */
 static void test_links(void)
 {
 	struct rb_spec spec = { 0 };
