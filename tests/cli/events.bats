@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # events.bats - runbox events: what a container uses, and when it runs out of memory
 # as: root systemd
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # layouts.bats - the three cgroup layouts, each as a private mount namespace shows it on this host
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

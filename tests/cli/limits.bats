@@ -8,6 +8,7 @@
 # and of refusals "— REASON": tests/lib/limits-table makes a table of such lines out of the logs of all
 # machines (make check-limits), and fails for a field that no machine has shown.
 # timeout: 600
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # many.bats - limits at work: hit, tiny, and in many containers at once
 # timeout: 200
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # pause.bats - runbox pause and resume, on each cgroup layout
 # as: root systemd
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

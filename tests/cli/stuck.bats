@@ -3,6 +3,7 @@
 #
 # It waits for a file system (tests/lib/stuck.py) that has its request and does not answer.
 # timeout: 200
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # update.bats - runbox update: each option, read back from the kernel, and all or nothing
+# vm: first
 load ../lib/helpers
 load ../lib/layouts
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # devices.bats - devices that hang on one of the host's, and linux.netDevices, which move in and come back
 # timeout: 120
+# vm: first
 load ../lib/helpers
 load ../lib/net
 

@@ -3,6 +3,7 @@
 #
 # What arrives is counted by the receiver over three seconds. Headers take some 4 per cent of the rate.
 # timeout: 240
+# vm: first
 load ../lib/helpers
 load ../lib/net
 

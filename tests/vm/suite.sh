@@ -21,7 +21,7 @@ words=$("$here/build" "${BUILDDIR:?}/vm-image" 2>&1) || skip "the guest's image 
 echo "# ${words//$'\n'/$'\n'# }"
 
 # the same anywhere: words, files of text, pure parts; and networks, which need no more than namespaces
-plain=(tests/unit/'*' tests/cli/{check,contract,errors,features,list,plan,ps,rdt,seccomp,spec,state}.bats tests/net/{hook,net,partition,ports}.bats)
+plain=(tests/unit/'*' tests/cli/{check,contract,errors,exec,features,list,plan,ps,rdt,seccomp,soak,spec,state}.bats tests/net/{hook,net,partition,ports}.bats)
 
 # is_plain FILE
 is_plain() {
