@@ -594,6 +594,8 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1\n", sys.argv[1
 			[ "$(pm run --rm --pod "$pod" bb readlink /proc/self/ns/$ns)" = "$(pm exec "$C" readlink /proc/self/ns/$ns)" ] && echo "$ns shared" || echo "$ns own"
 		done
 		t pm pod stop -t 0 "$pod" >/dev/null
+		# "stopped" until podman's own cleanup has run
+		until_ "pm inspect -f '{{.State.Status}}' $C | grep -x exited"
 		t pm inspect -f '{{.State.Status}}' "$C"
 		t pm pod start "$pod" >/dev/null
 		t pm inspect -f '{{.State.Status}}' "$C"
