@@ -158,6 +158,7 @@ int rb_self_path(char *buf, size_t size)
 static struct {
 	char *text;
 	size_t len;
+	char **copy; /* held until the end */
 } words;
 
 char **rb_args_take(int argc, char **argv)
@@ -167,6 +168,7 @@ char **rb_args_take(int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		copy[i] = rb_xstrdup(argv[i]);
 	copy[argc] = NULL;
+	words.copy = copy;
 	if (argc > 0) {
 		words.text = argv[0];
 		words.len = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);

@@ -24,7 +24,7 @@ for file in bundles/*/config.json tests/data/*.json tests/schema/{good,bad}/*.js
 done
 clang -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -o "$work/fuzz_spec" tests/fuzz/fuzz_spec.c \
-	src/base/err.c src/base/fd.c src/base/log.c src/base/str.c src/plan/*.c src/spec/*.c -lyajl
+	src/base/err.c src/base/fd.c src/base/log.c src/base/str.c src/net/ip.c src/plan/*.c src/spec/*.c -lyajl
 cd "$work"
 exec ./fuzz_spec -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
 	-dict="$OLDPWD/tests/fuzz/json.dict" -print_final_stats=1 corpus "$OLDPWD/tests/fuzz/corpus"
