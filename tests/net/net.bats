@@ -275,6 +275,9 @@ AUTO='{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "add
 	[ ! -e "$ROOT/@net/leases" ]
 	timeout 20 unshare -n "$RUNBOX" --root "$ROOT" gc
 	in_host ip link del br7
+	# the pair ends with the container's namespace, which the kernel takes apart when it finds the time
+	pair_is_gone() { ! in_host ip link show rb0 2>/dev/null; }
+	wait_for 10 pair_is_gone
 	net_clean
 }
 
