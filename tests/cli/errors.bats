@@ -268,8 +268,10 @@ refused() {
 	[ ! -e /usr/local/libexec/runbox/runbox-systemd ] || skip "needs a machine where runbox is not installed"
 	make_bundle b 'del(.linux.cgroupsPath)'
 	cp "$RUNBOX" "$T/runbox"
-	fails 1 'the program runbox-systemd is not installed (step NN scope); hint: the systemd manager needs it beside runbox or in /usr/local/libexec/runbox' \
-		"$T/runbox" --root "$ROOT" --systemd-cgroup run --bundle "$T/b" "$(cid b)"
+	run -1 "$T/runbox" --root "$ROOT" --systemd-cgroup run --bundle "$T/b" "$(cid b)"
+	# where it is looked for follows --prefix
+	[[ $output == *'the program runbox-systemd is not installed (step '*' scope); hint: the systemd manager needs it beside runbox or in /'* ]]
+	[ "$(wc -l <<<"$output")" -eq 1 ]
 	[ "$("$T/runbox" features | jq -c '.linux.cgroup | [.systemd, .systemdUser]')" = '[false,false]' ]
 	[ "$(rb features | jq -c '.linux.cgroup | [.systemd, .systemdUser]')" = '[true,true]' ]
 	leaks
