@@ -322,3 +322,20 @@ refused() {
 		"$RUNBOX" --root "$T/state" --cgroup-manager disabled run --bundle "$T/b" "x-$SUFFIX"
 	[ -z "$(ls "$T/state")" ]
 }
+
+@test "errors: a state root that is full, at each file that is written there" {
+	requires root unshare
+	local size
+	make_bundle b
+	args b /bin/probe
+	mkdir "$T/full"
+	for size in 4 8 12; do
+		# shellcheck disable=SC2016 # for the inner shell
+		run -1 unshare -m --propagation private sh -c 'mount -t tmpfs -o size="$1k",mode=700 none "$2" || exit 9
+			"$3" --root "$2" run --bundle "$4" "$5"; r=$?
+			ls -A "$2" | grep -v ^@ && exit 8
+			exit $r' sh "$size" "$T/full" "$RUNBOX" "$T/b" "$(cid b)"
+		[[ $output == *"No space left on device (step "*ENOSPC* && $(wc -l <<<"$output") -eq 1 ]]
+		leaks
+	done
+}
