@@ -177,9 +177,27 @@ void rb_err_format(const struct rb_err *err, char *buf, size_t size)
 		copy_cut(buf, size, out.data);
 }
 
+#ifdef __GLIBC__
 const char *rb_errno_name(int errnum)
 {
 	const char *name = strerrorname_np(errnum);
 
 	return name ? name : "E?";
 }
+#else
+/* Arrays, for pointers would have to be relocated. */
+static const struct {
+	int num;
+	char name[16];
+} errnames[] = {
+#include "errnames.h" /* written by make */
+};
+
+const char *rb_errno_name(int errnum)
+{
+	for (size_t i = 0; i < sizeof(errnames) / sizeof(errnames[0]); i++)
+		if (errnames[i].num == errnum)
+			return errnames[i].name;
+	return "E?";
+}
+#endif

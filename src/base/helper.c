@@ -8,6 +8,7 @@
 
 #include "runbox/helper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <spawn.h>
@@ -40,6 +41,28 @@ int rb_helper_find(const char *name, char *buf, size_t size)
 	return access(buf, X_OK) == 0 ? 0 : -ENOENT;
 }
 
+/* posix_spawn_file_actions_addclosefrom_np(3), which only glibc has: else each that is open now. One that is
+ * closed again meanwhile is no failure of the spawn. */
+static int close_from(posix_spawn_file_actions_t *actions, int from)
+{
+#ifdef __GLIBC__
+	return posix_spawn_file_actions_addclosefrom_np(actions, from);
+#else
+	DIR *dir = opendir("/proc/self/fd");
+	int r = dir ? 0 : errno;
+
+	for (struct dirent *e; r == 0 && (e = readdir(dir)) != NULL;) {
+		uint32_t fd;
+
+		if (rb_parse_u32(e->d_name, &fd) == 0 && (int)fd >= from && (int)fd != dirfd(dir))
+			r = posix_spawn_file_actions_addclose(actions, (int)fd);
+	}
+	if (dir)
+		(void)closedir(dir); /* read only */
+	return r;
+#endif
+}
+
 /* posix_spawn(3), because fork(2) copies page tables */
 static int spawn(const char *path, const struct rb_helper *h, int theirs, pid_t *ret_pid)
 {
@@ -52,7 +75,7 @@ static int spawn(const char *path, const struct rb_helper *h, int theirs, pid_t 
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, theirs, RB_HELPER_FD);
 	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(&actions, RB_HELPER_FD + 1);
+		r = close_from(&actions, RB_HELPER_FD + 1);
 	if (r == 0)
 		r = posix_spawn(ret_pid, path, &actions, NULL, argv, h->env ? h->env : none);
 	(void)posix_spawn_file_actions_destroy(&actions); /* cannot fail */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "runbox/libc.h"
 #include "runbox/log.h"
 #include "runbox/net.h"
 

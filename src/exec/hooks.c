@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "runbox/libc.h"
 #include "runbox/log.h"
 #include "runbox/names.h"
 #include "runbox/proc.h"

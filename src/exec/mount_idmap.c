@@ -10,7 +10,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +17,7 @@
 
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 
 static int write_map(int proc_fd, pid_t pid, const char *file, const struct rb_idmap *maps,
 		     size_t n)

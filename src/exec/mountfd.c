@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -17,6 +16,7 @@
 
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 
 /* fsconfig(2) takes strings of up to 255 bytes */
 #define FSCONFIG_MAX 255

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
 #include "exec/syscalls.h"
+#include "runbox/libc.h"
 
 /* Where a program is looked for when the config has no PATH */
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -8,12 +8,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 
 /* Return: 1 and a descriptor, 0 when there is nothing, or a reporting failure */
 static int open_path(struct rb_run *run, const char *path, int *ret_fd, struct stat *st,

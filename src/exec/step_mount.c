@@ -14,12 +14,12 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 
 static bool is_bind(const struct rb_mount *m)
 {

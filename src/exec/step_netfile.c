@@ -8,13 +8,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
 #include "exec/net_steps_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 
 static const char *const names[RB_NET_N_FILES] = {
 	[RB_NET_RESOLV] = "resolv.conf",

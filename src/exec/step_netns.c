@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -24,6 +23,7 @@
 
 #include "exec/exec_priv.h"
 #include "exec/net_steps_priv.h"
+#include "runbox/libc.h"
 
 #define NETNS_DIR "/run/netns"
 

@@ -163,9 +163,8 @@ int rb_step_rlimits(struct rb_run *run, const struct rb_step *step, struct rb_er
 	(void)run;
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct rb_rlimit *l = &p->rlimits[i];
-		const struct rlimit limit = { .rlim_cur = l->soft, .rlim_max = l->hard };
 
-		if (prlimit(0, (__rlimit_resource_t)l->resource, &limit, NULL) < 0) {
+		if (rb_setrlimit(l->resource, l->soft, l->hard) < 0) {
 			const char *name = rb_name_of(rb_rlimit_names, (uint64_t)l->resource);
 			int errnum = errno;
 			char at[48];

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -20,6 +19,7 @@
 
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
+#include "runbox/libc.h"
 #include "runbox/log.h"
 
 struct rb_child *rb_child_of(struct rb_run *run)

@@ -17,6 +17,7 @@
 #include "exec/exec_priv.h"
 #include "exec/steps_priv.h"
 #include "exec/syscalls.h"
+#include "runbox/libc.h"
 
 /* proc(5): the root directory of a procfs; a directory of it bound on /proc is another one */
 #define PROC_ROOT_INO 1

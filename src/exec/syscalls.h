@@ -43,6 +43,14 @@ static inline int rb_set_mempolicy(int mode, const unsigned long *nodes, unsigne
 	return (int)syscall(SYS_set_mempolicy, mode, nodes, max_node);
 }
 
+/* Not setrlimit(3), whose types differ from one C library and machine to the other; the limits are always 64 bits. */
+static inline int rb_setrlimit(int resource, uint64_t soft, uint64_t hard)
+{
+	const uint64_t limit[2] = { soft, hard }; /* struct rlimit64 */
+
+	return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
+}
+
 static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned long c)
 {
 	return syscall(SYS_keyctl, op, a, b, c, 0);

@@ -5,10 +5,10 @@
  * text of a path; the steps check once more what it led to.
  */
 #include "compile_priv.h"
+#include "runbox/libc.h"
 
 #include <linux/sched.h>
 #include <string.h>
-#include <sys/mount.h>
 
 /* What a mount below /proc may hide: files that only inform, as lxcfs replaces them. Anything
  * else there could turn writes of labels and sysctls, or the container's view of itself, into

@@ -4,9 +4,9 @@
  */
 #include <inttypes.h>
 #include <linux/sched.h>
-#include <sys/mount.h>
 
 #include "plan_priv.h"
+#include "runbox/libc.h"
 #include "runbox/names.h"
 
 #define U32 "%" PRIu32

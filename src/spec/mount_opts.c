@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "mount_opts_priv.h"
 #include "near_priv.h"
 #include "runbox/err.h"
+#include "runbox/libc.h"
 #include "runbox/names.h"
 
 /* Since 5.14; not in every libc's sys/mount.h. */

@@ -16,11 +16,11 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 
 #include "near_priv.h"
+#include "runbox/libc.h"
 #include "runbox/net.h"
 #include "runbox/spec.h"
 #include "runbox/str.h"
@@ -158,7 +158,7 @@ const struct rb_name rb_signal_names[] = {
 	SIGNAL(PWR),
 	SIGNAL(SYS),
 	SIGNAL(IOT),
-	SIGNAL(CLD),
+	{ "CLD", SIGCHLD },
 	SIGNAL(POLL),
 	{ "RTMIN", SIGNAL_RTMIN },
 	{ "RTMAX", SIGNAL_RTMAX },
