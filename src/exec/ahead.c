@@ -87,6 +87,10 @@ static void drop(struct rb_ahead *a)
 
 void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 {
+	/* the C library's own would be 8 MiB, mapped, protected and unmapped again while both sides run; one run,
+	 * one thread */
+	static _Alignas(4096) char stack[65536];
+	pthread_attr_t attr;
 	struct rb_ahead *a;
 	int pair[2];
 
@@ -94,10 +98,13 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 		return;
 	a = rb_xmalloc(sizeof(*a));
 	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };
-	if (pthread_create(&a->thread, NULL, make_net, a) == 0)
+	if (pthread_attr_init(&attr) == 0 &&
+	    pthread_attr_setstack(&attr, stack, sizeof(stack)) == 0 &&
+	    pthread_create(&a->thread, &attr, make_net, a) == 0)
 		run->ahead = a;
 	else
 		drop(a);
+	(void)pthread_attr_destroy(&attr); /* cannot fail */
 }
 
 int rb_ahead_net(struct rb_run *run)

@@ -340,26 +340,36 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
-/* yajl does not check its allocations */
-static void *alloc_or_die(void *ctx, size_t size)
+/* yajl's memory is an arena for as long as it parses: few and short allocations, which it does not check */
+struct chunk {
+	size_t size;
+	_Alignas(max_align_t) char data[];
+};
+
+static void *arena_alloc(void *arena, size_t size)
 {
-	(void)ctx;
-	return rb_xmalloc(size);
+	struct chunk *c = rb_arena_alloc(arena, sizeof(*c) + size);
+
+	c->size = size;
+	return c->data;
 }
 
-static void *realloc_or_die(void *ctx, void *p, size_t size)
+static void *arena_realloc(void *arena, void *p, size_t size)
 {
-	(void)ctx;
-	p = realloc(p, size);
-	if (!p)
-		abort();
-	return p;
+	const struct chunk *old = p ? (const void *)((char *)p - offsetof(struct chunk, data))
+				    : NULL;
+	void *more;
+
+	if (old && old->size >= size)
+		return p;
+	more = arena_alloc(arena, size);
+	return old ? memcpy(more, p, old->size) : more;
 }
 
-static void free_it(void *ctx, void *p)
+static void arena_free(void *arena, void *p)
 {
-	(void)ctx;
-	free(p);
+	(void)arena;
+	(void)p;
 }
 
 /* Part of yajl's text, ours, and where the fault is: yajl reports the end of what it read. */
@@ -433,9 +443,10 @@ static int fail_syntax(struct parser *p)
 int rb_json_parse(struct rb_arena *nodes, struct rb_arena *strings, const char *name,
 		  const char *text, size_t len, struct rb_json **ret, struct rb_err *err)
 {
-	yajl_alloc_funcs alloc = { .malloc = alloc_or_die,
-				   .realloc = realloc_or_die,
-				   .free = free_it };
+	rb_autoarena scratch = { 0 };
+	yajl_alloc_funcs alloc = {
+		.malloc = arena_alloc, .realloc = arena_realloc, .free = arena_free, .ctx = &scratch
+	};
 	struct parser p = { .nodes = nodes, .name = name, .text = text, .len = len, .err = err };
 	yajl_status status;
 	int r = 0;
