@@ -125,6 +125,17 @@ static size_t utf8_len(const unsigned char *s, size_t left)
 	return n;
 }
 
+/* Eight bytes of ASCII with neither a NUL nor a backslash among them. A byte of v is zero where subtracting 1 borrows. */
+static bool is_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_MAX / 255, backslashes = ones * '\\';
+	uint64_t v, x;
+
+	memcpy(&v, s, sizeof(v));
+	x = v ^ backslashes;
+	return ((v | ((v - ones) & ~v) | ((x - ones) & ~x)) & ones << 7) == 0;
+}
+
 static int check_text(const struct parser *p)
 {
 	const unsigned char *s = (const unsigned char *)p->text;
@@ -134,7 +145,9 @@ static int check_text(const struct parser *p)
 	while (i < p->len) {
 		size_t n = 1;
 
-		if (s[i] == '\\') {
+		if (p->len - i >= sizeof(uint64_t) && is_plain(s + i)) {
+			n = sizeof(uint64_t);
+		} else if (s[i] == '\\') {
 			n = escape_len(s + i, p->len - i, &why);
 		} else if (s[i] >= 0x80) {
 			n = utf8_len(s + i, p->len - i);
@@ -154,7 +167,10 @@ static int check_text(const struct parser *p)
 
 static bool is_between(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == ':';
+	static const uint64_t set = 1ull << ' ' | 1ull << '\t' | 1ull << '\n' | 1ull << '\r' |
+				    1ull << ',' | 1ull << ':';
+
+	return (unsigned char)c < 64 && set >> c & 1;
 }
 
 /* Where the token begins that yajl just reported: the first byte after the last token that is not

@@ -186,9 +186,45 @@ static void test_paths(void)
 	is_str(path.data, "a[3].b-c[\"org.x\"][\"\"]", "keys that are no plain words are quoted");
 }
 
+/* The text is looked at eight bytes at a time: each fault is found at each place of such a word. */
+static void test_each_place(void)
+{
+	static const struct {
+		const char *what;
+		char bad[8];
+		size_t len;
+	} faults[] = {
+		{ "the text contains a NUL byte", "\0", 1 },
+		{ "the text is not valid UTF-8", "\x80", 1 },
+		{ "the text is not valid UTF-8", "\xff", 1 },
+		{ "half of a surrogate pair", "\\udc00", 6 },
+	};
+
+	for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
+		size_t found = 0;
+
+		for (size_t i = 0; i < 24; i++) {
+			rb_autoarena a = { 0 };
+			struct rb_err err = { 0 };
+			struct rb_json *root = NULL;
+			char text[48], want[64];
+
+			(void)memset(text, '~', sizeof(text));
+			text[0] = '"';
+			(void)memcpy(text + 1 + i, faults[f].bad, faults[f].len);
+			text[sizeof(text) - 1] = '"';
+			(void)snprintf(want, sizeof(want), "t:1:%zu: %s", i + 2, faults[f].what);
+			found += parse(&a, text, sizeof(text), &root, &err) < 0 &&
+				 strstr(err.msg, want);
+		}
+		ok(found == 24, "%s at each of 24 places", faults[f].what);
+	}
+}
+
 int main(void)
 {
 	test_refused();
+	test_each_place();
 	test_values();
 	test_limits();
 	test_paths();
