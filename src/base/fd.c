@@ -69,7 +69,7 @@ int rb_write_all(int fd, const void *buf, size_t len)
 
 int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
 {
-	size_t cap = 4096, len = 0, size = 0;
+	size_t cap = max < 1022 ? max + 2 : 1024, len = 0, size = 0;
 	struct stat st;
 	rb_autofree char *buf = NULL;
 

@@ -150,9 +150,17 @@ static int child(void *ctx, pid_t pid, struct rb_err *err)
 	return rb_store_note(&rec->store, line.data, err);
 }
 
-/* The container's cgroup directories: the step that moves the process into them names them all. */
+static bool may_freeze(const struct rb_hierarchy *h)
+{
+	return h->v2 || h->controllers & RB_CG_BIT(RB_CG_FREEZER);
+}
+
+/* The container's cgroup directories: the step that moves the process into them names them all. Those with a
+ * freezer first, so that the status need not be looked for in each (state.c). */
 static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < plan->len; i++) {
 		const struct rb_step *step = &plan->steps[i];
 
@@ -161,10 +169,17 @@ static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 		state->cgroups.v =
 			rb_arena_alloc(&state->arena, (step->u.cgroup.n + 1) * sizeof(char *));
 		state->cgroups.n = step->u.cgroup.n;
-		for (size_t k = 0; k < step->u.cgroup.n; k++)
-			state->cgroups.v[k] = rb_arena_printf(
-				&state->arena, "%s%s", step->u.cgroup.dirs[k].hierarchy->mount,
-				step->u.cgroup.dirs[k].path);
+		for (int first = 1; first >= 0; first--) {
+			for (size_t k = 0; k < step->u.cgroup.n; k++) {
+				const struct rb_cgroup_dir *dir = &step->u.cgroup.dirs[k];
+
+				if (may_freeze(dir->hierarchy) == (bool)first)
+					state->cgroups.v[n++] =
+						rb_arena_printf(&state->arena, "%s%s",
+								dir->hierarchy->mount, dir->path);
+			}
+		}
+		return;
 	}
 }
 

@@ -198,24 +198,31 @@ int rb_state_spec(const struct rb_store *store, struct rb_spec *spec, struct rb_
 
 /* --- status --- */
 
-/* Is a cgroup of the container frozen? cgroup.freeze (v2) and freezer.state (v1). */
+/* Does a file of a cgroup begin with @word? -errno if it cannot be read */
+static int begins(const char *cgroup, const char *file, const char *word)
+{
+	rb_autofree char *text = NULL;
+	rb_autobuf path = { 0 };
+	int r;
+
+	rb_buf_printf(&path, "%s/%s", cgroup, file);
+	r = rb_read_file(AT_FDCWD, path.data, 64, &text, NULL);
+	return r < 0 ? r : rb_startswith(text, word);
+}
+
+/* Is a cgroup of the container frozen? Those that have a freezer, of v2 or v1, are the first. */
 static bool is_frozen(const struct rb_state *state)
 {
 	for (size_t i = 0; i < state->cgroups.n; i++) {
-		rb_autofree char *v2 = NULL, *v1 = NULL;
-		rb_autobuf path = { 0 };
-		size_t len;
+		int v2 = begins(state->cgroups.v[i], "cgroup.freeze", "1");
+		int v1 = v2 >= 0 ? 0
+				 : begins(state->cgroups.v[i], "freezer.state",
+					  "FR"); /* FROZEN, FREEZING */
 
-		rb_buf_printf(&path, "%s/", state->cgroups.v[i]);
-		len = path.len;
-		rb_buf_add(&path, "cgroup.freeze");
-		if (rb_read_file(AT_FDCWD, path.data, 64, &v2, NULL) == 0 && *v2 == '1')
+		if (v2 > 0 || v1 > 0)
 			return true;
-		path.len = len;
-		rb_buf_add(&path, "freezer.state");
-		if (rb_read_file(AT_FDCWD, path.data, 64, &v1, NULL) == 0 &&
-		    rb_startswith(v1, "FR"))
-			return true; /* FROZEN or FREEZING */
+		if (v2 < 0 && v1 < 0)
+			return false;
 	}
 	return false;
 }
