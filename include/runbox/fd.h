@@ -54,6 +54,13 @@ int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_
  * files); a symlink in its place is not followed. */
 int rb_write_file(int dir_fd, const char *path, const char *text);
 
+/** rb_prepare_file() - a file of @dir_fd's file system that has no name yet: whoever dies leaves none
+ * (O_TMPFILE). Return: a descriptor, the caller's, or -errno; not each file system and kernel can */
+int rb_prepare_file(int dir_fd, const void *buf, size_t len, mode_t mode);
+
+/** rb_place_file() - the name for a file of rb_prepare_file(); it appears whole. Return: 0 or -errno (-EEXIST) */
+int rb_place_file(int fd, int dir_fd, const char *name);
+
 /**
  * rb_replace_file() - make or replace a file whole
  *

@@ -233,7 +233,13 @@ struct rb_record {
 	uint64_t start_time;
 	char created[48]; /* RFC 3339 */
 	bool begun;
+	struct rb_buf text; /* of state.json */
+	int text_fd;	    /* the same as a file without a name; negative if there is none */
 };
+#define RB_RECORD_NONE                                \
+	{                                             \
+		.store = RB_STORE_NONE, .text_fd = -1 \
+	}
 /** rb_record_init() - @rec calls into @record, which the caller has filled */
 void rb_record_init(struct rb_record *record, struct rb_recorder *rec);
 /** rb_record_done() - close, unlock */

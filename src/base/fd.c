@@ -138,22 +138,25 @@ int rb_write_file(int dir_fd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
-/* A new file appears whole, and whoever dies before leaves none: it has no name until then. */
-static int link_file(int dir_fd, const char *name, const void *buf, size_t len, mode_t mode)
+int rb_prepare_file(int dir_fd, const void *buf, size_t len, mode_t mode)
 {
 	rb_autofd fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	int r = fd < 0 ? -errno : rb_write_all(fd, buf, len);
 
-	if (r == 0 && linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) < 0)
-		r = -errno;
-	return r;
+	return r < 0 ? r : rb_take_fd(&fd);
+}
+
+int rb_place_file(int fd, int dir_fd, const char *name)
+{
+	return linkat(fd, "", dir_fd, name, AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 int rb_replace_file(int dir_fd, const char *name, const void *buf, size_t len, mode_t mode)
 {
 	char tmp[64];
 	uint64_t salt;
-	int r = link_file(dir_fd, name, buf, len, mode);
+	rb_autofd whole = rb_prepare_file(dir_fd, buf, len, mode);
+	int r = whole < 0 ? whole : rb_place_file(whole, dir_fd, name);
 
 	/* it is there already, or this file system or kernel does not know files without a name */
 	while (r < 0) {

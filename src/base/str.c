@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Small enough that a typical config.json fits in a few, large enough that malloc is rare. */
-#define ARENA_BLOCK 16384
+#define ARENA_BLOCK 32768
 
 struct rb_arena_block {
 	struct rb_arena_block *next;
@@ -30,7 +30,7 @@ struct rb_arena_block {
 #endif
 #endif
 #ifndef POOL_BLOCKS
-#define POOL_BLOCKS 16
+#define POOL_BLOCKS 12
 #endif
 
 static _Alignas(

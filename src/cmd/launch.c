@@ -19,7 +19,7 @@
 void rb_launch_init(struct rb_launch *l)
 {
 	*l = (struct rb_launch) { .bundle = RB_BUNDLE_NONE,
-				  .record.store = RB_STORE_NONE,
+				  .record = RB_RECORD_NONE,
 				  .pidfd_sock = -1 };
 	rb_run_init(&l->run);
 }

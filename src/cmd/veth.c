@@ -159,7 +159,7 @@ static int take_down(struct hook *h, struct rb_err *err)
 
 static int hook(const char *root, struct rb_err *err)
 {
-	struct hook h = { .record.store = RB_STORE_NONE };
+	struct hook h = { .record = RB_RECORD_NONE };
 	int r;
 
 	rb_run_init(&h.run);

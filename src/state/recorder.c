@@ -117,9 +117,6 @@ static int begin(void *ctx, struct rb_err *err)
 		r = note_options(rec, err);
 	if (r < 0)
 		return r;
-	r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
-	if (r < 0)
-		return rb_fail_sys(err, -r, "keep a copy of config.json");
 	r = map_times(rec, err);
 	if (r < 0)
 		return r;
@@ -136,18 +133,6 @@ static int note(void *ctx, const char *line, struct rb_err *err)
 	struct rb_record *rec = ctx;
 
 	return rb_store_note(&rec->store, line, err);
-}
-
-static int child(void *ctx, pid_t pid, struct rb_err *err)
-{
-	struct rb_record *rec = ctx;
-	rb_autobuf line = { 0 };
-	int r = rb_proc_stat(pid, NULL, &rec->start_time);
-
-	if (r < 0)
-		return rb_fail_sys(err, -r, "read the start time of process %d", pid);
-	rb_buf_printf(&line, "process\t%d\t%llu", pid, (unsigned long long)rec->start_time);
-	return rb_store_note(&rec->store, line.data, err);
 }
 
 static bool may_freeze(const struct rb_hierarchy *h)
@@ -183,9 +168,9 @@ static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 	}
 }
 
-static int created(void *ctx, struct rb_err *err)
+/* All that state.json says is known once the process is there. */
+static void write_state(struct rb_record *rec)
 {
-	struct rb_record *rec = ctx;
 	rb_autostate state = {
 		.oci_version = rec->spec->oci_version,
 		.id = rec->run->id,
@@ -201,12 +186,43 @@ static int created(void *ctx, struct rb_err *err)
 		.has_poststop = rec->spec->hooks[RB_HOOK_POSTSTOP].n > 0,
 		.uid = geteuid(),
 	};
-	rb_autobuf text = { 0 };
-	int r;
 
 	add_cgroups(rec->run->plan, &state);
-	rb_state_text(&state, &text);
-	r = rb_replace_file(rec->store.dir_fd, "state.json", text.data, text.len, 0600);
+	rb_state_text(&state, &rec->text);
+}
+
+/* While the child is at work the host side has time: what nobody needs before it is ready is written here, but
+ * before any hook can run, for the hooks of the end are in the copy of config.json. */
+static int child(void *ctx, pid_t pid, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	rb_autobuf line = { 0 };
+	int r = rb_proc_stat(pid, NULL, &rec->start_time);
+
+	if (r < 0)
+		return rb_fail_sys(err, -r, "read the start time of process %d", pid);
+	rb_buf_printf(&line, "process\t%d\t%llu", pid, (unsigned long long)rec->start_time);
+	r = rb_store_note(&rec->store, line.data, err);
+	if (r < 0)
+		return r;
+	r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
+	if (r < 0)
+		return rb_fail_sys(err, -r, "keep a copy of config.json");
+	write_state(rec);
+	rec->text_fd = rb_prepare_file(rec->store.dir_fd, rec->text.data, rec->text.len, 0600);
+	return 0;
+}
+
+static int created(void *ctx, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	int r = rec->text_fd < 0 ? rec->text_fd
+				 : rb_place_file(rec->text_fd, rec->store.dir_fd, "state.json");
+
+	if (r < 0)
+		r = rb_replace_file(rec->store.dir_fd, "state.json", rec->text.data, rec->text.len,
+				    0600);
+	rb_closep(&rec->text_fd);
 	return r < 0 ? rb_fail_sys(err, -r, "write state.json") : 0;
 }
 
@@ -234,5 +250,7 @@ void rb_record_init(struct rb_record *record, struct rb_recorder *rec)
 
 void rb_record_done(struct rb_record *record)
 {
+	rb_closep(&record->text_fd);
+	rb_buf_done(&record->text);
 	rb_store_close(&record->store);
 }
