@@ -165,11 +165,14 @@ void rb_arena_done(struct rb_arena *a)
 
 static void buf_room(struct rb_buf *b, size_t more)
 {
-	size_t need = b->len + more + 1;
+	/* few steps up to some pages, for each of them is a mapping and a copy */
+	size_t need = b->len + more + 1, grown = (b->cap < 32768 ? 4 : 2) * b->cap;
 
 	if (need <= b->cap)
 		return;
-	b->cap = need > 2 * b->cap ? need : 2 * b->cap;
+	if (grown < 128)
+		grown = 128;
+	b->cap = need > grown ? need : grown;
 	b->data = realloc(b->data, b->cap);
 	if (!b->data)
 		die_no_memory();

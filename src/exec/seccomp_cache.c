@@ -37,7 +37,7 @@ struct header {
 	uint32_t key_len, bpf_len;
 	uint64_t bpf_hash; /* against damage, not against attackers */
 };
-static const char magic[8] = { 'R', 'B', 'S', 'E', 'C', 'C', '0', '1' };
+static const char magic[8] = { 'R', 'B', 'S', 'E', 'C', 'C', '0', '2' };
 
 /* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
 static uint64_t hash(const void *data, size_t len)

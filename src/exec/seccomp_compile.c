@@ -259,6 +259,8 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 		return r;
 	emit_unknown(bpf, profile);
 	r = export(ctx, bpf, err);
+	if (r == 0)
+		(void)rb_seccomp_shrink(bpf); /* or it stays as it is */
 	if (r == 0 && bpf->len > BPF_MAXINSNS * sizeof(struct sock_filter))
 		r = rb_fail(err, RB_ERR_CONFIG,
 			    "the seccomp profile is too large: more than %d instructions",

@@ -16,6 +16,13 @@ struct rb_err;
 int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, struct rb_err *err);
 
 /**
+ * rb_seccomp_shrink() - the same filter with fewer instructions
+ * @bpf: an array of struct sock_filter; replaced
+ * Return: false, with @bpf as it was, if it has instructions that libseccomp does not write, or would not get shorter
+ */
+bool rb_seccomp_shrink(struct rb_buf *bpf);
+
+/**
  * rb_seccomp_cached() - the same by way of a cache
  * @root_fd: the state root's directory; -1: compile always
  * What the cache cannot give, or give safely, is compiled.

@@ -181,6 +181,10 @@ static uint32_t verdict(const struct rb_buf *bpf, const struct seccomp_data *dat
 			pc += a > i->k ? i->jt : i->jf;
 		else if (i->code == (BPF_JMP | BPF_JGE | BPF_K))
 			pc += a >= i->k ? i->jt : i->jf;
+		else if (i->code == (BPF_JMP | BPF_JSET | BPF_K))
+			pc += a & i->k ? i->jt : i->jf;
+		else if (i->code == (BPF_ALU | BPF_AND | BPF_K))
+			a &= i->k;
 		else
 			break;
 	}
@@ -240,6 +244,135 @@ static void test_tree(void)
 	}
 	for (size_t i = 0; i < n; i++)
 		free(names[i]);
+}
+
+/* --- rb_seccomp_shrink() against the program it was given --- */
+
+static uint32_t dice(uint32_t below)
+{
+	static uint64_t state = 1; /* Knuth's MMIX generator */
+
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(state >> 33) % below;
+}
+
+static const uint32_t shrink_archs[] = { 0, 7, 0x40000003, 0xc000003e, 0xffffffff };
+
+/* Anything the kernel takes, with few constants, so that programs often ask the same again. */
+static void random_program(struct rb_buf *bpf, unsigned n)
+{
+	static const uint32_t answers[] = { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | 1,
+					    SECCOMP_RET_ERRNO | 38, SECCOMP_RET_KILL_PROCESS };
+	static const uint32_t offsets[] = { 0, 0, 0, 4, 4, 8, 16, 20, 24 };
+	static const uint16_t tests[] = { BPF_JEQ, BPF_JEQ, BPF_JGT, BPF_JGE };
+	bool odd = dice(8) == 0; /* instructions that let it stay as it is */
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned left = n - i - 1, reach = left < 40 ? left : 40;
+		struct sock_filter f = BPF_STMT(BPF_RET | BPF_K, answers[dice(N(answers))]);
+
+		if (left) {
+			switch (dice(12)) {
+			case 0:
+				break;
+			case 1:
+			case 2:
+				f = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+								 offsets[dice(N(offsets))]);
+				break;
+			case 3:
+				f = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, dice(reach));
+				break;
+			case 4:
+				if (odd)
+					f = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+									 dice(64));
+				break;
+			default:
+				f = (struct sock_filter)BPF_JUMP(
+					BPF_JMP | BPF_K | tests[dice(N(tests))],
+					dice(3) ? dice(24) : shrink_archs[dice(N(shrink_archs))],
+					(uint8_t)dice(reach), (uint8_t)dice(reach));
+				if (odd && dice(6) == 0)
+					f.code = BPF_JMP | BPF_JSET | BPF_K;
+			}
+		}
+		rb_buf_addn(bpf, (const char *)&f, sizeof(f));
+	}
+}
+
+/* Return: in how many of the cases the two differ */
+static unsigned differences(const struct rb_buf *a, const struct rb_buf *b)
+{
+	unsigned n = 0, steps;
+
+	for (size_t i = 0; i < N(shrink_archs); i++) {
+		for (uint32_t nr = 0; nr < 30; nr++) {
+			for (uint32_t k = 0; k < 4; k++) {
+				struct seccomp_data data = {
+					.nr = nr < 26 ? (int)nr
+						      : (int)(shrink_archs[nr - 26] + dice(2)),
+					.arch = shrink_archs[i] + (k == 3),
+					.instruction_pointer = k ? dice(32) : 0,
+					.args = { k ? dice(32) : 0, k ? dice(32) : 0 },
+				};
+
+				n += verdict(a, &data, &steps) != verdict(b, &data, &steps);
+			}
+		}
+	}
+	return n;
+}
+
+static void test_shrink(void)
+{
+	unsigned shrunk = 0, wrong = 0, longer = 0, touched = 0;
+
+	for (int i = 0; i < 6000; i++) {
+		rb_autobuf was = { 0 }, is = { 0 };
+
+		/* long ones need jumps that do not fit into a byte */
+		random_program(&was, i % 20 ? 2 + dice(80) : 300 + dice(900));
+		rb_buf_addn(&is, was.data, was.len);
+		if (rb_seccomp_shrink(&is)) {
+			shrunk++;
+			longer += is.len > was.len;
+			wrong += differences(&was, &is) != 0;
+		} else {
+			touched += is.len != was.len || memcmp(is.data, was.data, is.len) != 0;
+		}
+	}
+	ok(shrunk > 1000, "%u of 6000 random programs are shrunk", shrunk);
+	is_num(wrong, 0, "and say the same as before");
+	is_num(longer, 0, "none is longer");
+	is_num(touched, 0, "the others are as they were");
+}
+
+static void test_shrink_odd(void)
+{
+	static const struct {
+		const char *what;
+		struct sock_filter f[3];
+		size_t n;
+	} odd[] = {
+		{ "no answer at the end", { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0) }, 1 },
+		{ "a jump behind the end",
+		  { BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 1, 0), BPF_STMT(BPF_RET | BPF_K, 0) },
+		  2 },
+		{ "a register",
+		  { BPF_STMT(BPF_MISC | BPF_TAX, 0), BPF_STMT(BPF_RET | BPF_K, 0) },
+		  2 },
+		{ "an answer from the accumulator", { BPF_STMT(BPF_RET | BPF_A, 0) }, 1 },
+		{ "nothing", { { 0 } }, 0 },
+	};
+
+	for (size_t i = 0; i < N(odd); i++) {
+		rb_autobuf bpf = { 0 };
+
+		rb_buf_addn(&bpf, (const char *)odd[i].f, odd[i].n * sizeof(odd[i].f[0]));
+		ok(!rb_seccomp_shrink(&bpf) && bpf.len == odd[i].n * sizeof(odd[i].f[0]),
+		   "not shrunk: %s", odd[i].what);
+	}
 }
 
 static void test_defaults(void)
@@ -550,6 +683,8 @@ int main(void)
 {
 	test_engine();
 	test_tree();
+	test_shrink();
+	test_shrink_odd();
 	test_defaults();
 	test_cache();
 	test_cache_dir();
