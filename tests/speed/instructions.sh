@@ -20,8 +20,14 @@ skip_all() {
 	exit 0
 }
 
-linked() { # the dynamic linker counts too
-	if LC_ALL=C readelf -lW "$RUNBOX" | grep -q INTERP; then echo shared; else echo static; fi
+linked() { # the dynamic linker counts too; __libc_start_init is musl's
+	if LC_ALL=C readelf -lW "$RUNBOX" | grep -q INTERP; then
+		echo shared
+	elif LC_ALL=C nm "$RUNBOX" 2>/dev/null | grep -qw __libc_start_init; then
+		echo musl
+	else
+		echo static
+	fi
 }
 
 made_by="${RB_CC:=gcc}, $($RB_CC --version | head -n 1), ${RB_CFLAGS=-g -O2}"
