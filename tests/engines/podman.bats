@@ -449,7 +449,7 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1\n", sys.argv[1
 	scenario() {
 		keep bb sh -c 'trap "echo got usr1" USR1; trap "echo bye; exit 5" TERM; echo ready; while :; do sleep 0.1; done'
 		until_ 'pm logs "$C" | grep ready'
-		t pm top "$C" pid comm | grep -v sleep
+		t pm top "$C" pid comm | grep -E "^(PID|1) "
 		t pm kill -s USR1 "$C"
 		until_ 'pm logs "$C" | grep usr1'
 		t pm pause "$C"
