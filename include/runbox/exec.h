@@ -18,6 +18,7 @@
 struct rb_err;
 struct rb_child;
 struct rb_ahead;
+struct rb_verdict;
 
 /** How the executor records; state/ implements it. Each returns 0 or a reporting failure. */
 struct rb_recorder {
@@ -67,6 +68,8 @@ struct rb_run {
 		*times; /* shared mapping, one a step; NULL before the first row and in exec */
 	uint64_t t0_ns;
 	int target; /* exec: pidfd of the container's init, -1 */
+	/* exec: where the go-between says whom it has cloned; NULL in every other process */
+	struct rb_verdict *birth;
 	pid_t target_pid;
 	/* exec: signals that are held back while the process is being set up, NULL: as they are. The
 	 * container can stop that process (SIGSTOP), so the caller must be able to end us. */

@@ -59,7 +59,7 @@ void rb_close_others(const struct rb_run *run, const int *keep, size_t n)
 static void forget(struct rb_run *run)
 {
 	run->bundle_fd = run->state_fd = run->pidfd = run->target = run->gate = -1;
-	run->proc_fd = run->root_tree = run->root_fd = run->master = run->program = -1;
+	run->root_tree = run->root_fd = run->master = run->program = -1;
 	if (run->sources)
 		for (size_t i = 0; i < run->plan->spec->n_mounts; i++)
 			run->sources[i] = -1;
@@ -69,19 +69,19 @@ static void forget(struct rb_run *run)
 void rb_child_enter(struct rb_run *run)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* belt; the socket is the braces */
+	if (run->birth) {
+		rb_closep(&run->target);
+		forget(run);
+		run->host_sync = -1;
+		run->root_fd =
+			open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
+		return;
+	}
 	rb_closep(&run->host_sync);
 	/* an unprivileged caller writes the id maps by way of /proc/PID, which a non-dumpable
 	 * process hides from its own user; in its new user namespace nobody hostile is yet */
 	if (!(run->plan->new_ns & CLONE_NEWUSER))
 		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (run->target >= 0) {
-		/* the processes of the container it entered are hostile: the go-between has closed
-		 * what is the host's */
-		rb_closep(&run->target);
-		forget(run);
-		run->root_fd =
-			open("/", O_PATH | O_DIRECTORY | O_CLOEXEC); /* -1: what needs it says so */
-	}
 }
 
 int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
@@ -144,6 +144,7 @@ int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	rb_log_forward(-1, NULL);
 	rb_close_others(run, keep, 2);
 	forget(run);
+	run->proc_fd = -1;
 	run->console_sock = -1;
 	run->sync = run->starts ? by : wait_at_gate(by, err);
 	if (run->sync < 0)

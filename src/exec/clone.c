@@ -2,13 +2,17 @@
  *
  * The process is always a child of this one. Without joins it is cloned directly. With joins a
  * go-between enters the namespaces and clones with CLONE_PARENT, so that this process, which runs
- * hooks and undo, stays where it is. What enters a running container is seen there from its first
- * moment on, so the go-between has closed all that is the host's by then: it is itself born in the
- * cgroup, and its verdict goes by memory that the process does not get. Order of entry: a
- * namespace that the host side has rights over is entered before the user namespace, the others
- * after it, with the rights it grants
+ * hooks and undo, stays where it is. Order of entry: a namespace that the host side has rights over
+ * is entered before the user namespace, the others after it, with the rights it grants
  * (user_namespaces(7)); pid affects only children and comes last. Every namespace file is opened
  * and checked before the first is entered.
+ *
+ * What enters a running container (exec) is seen there once it is in the pid namespace, and who has
+ * CAP_SYS_PTRACE in the same user namespace may trace it, dumpable or not, whatever else it has
+ * (ptrace(2) "Ptrace access mode checking"). The go-between is in no pid namespace but the host's:
+ * so it walks the child's rows itself until it has nothing of the host's left, and is the program's
+ * user with the program's capabilities. The row "born" then clones who goes on. The go-between is
+ * itself born in the cgroup, and its verdict goes by memory that the other one does not get.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +31,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/steps_priv.h"
 #include "runbox/cgroup.h"
 #include "runbox/proc.h"
 
@@ -129,7 +134,7 @@ static pid_t clone_process(unsigned long flags, int cgroup_fd, bool *ret_in_cgro
 }
 
 /* What the go-between tells: the pid as this process sees it, or why there is none. */
-struct verdict {
+struct rb_verdict {
 	pid_t pid;
 	bool in_cgroup;
 	struct rb_err err;
@@ -143,49 +148,34 @@ struct entry {
 		  struct rb_err *err);
 	int *fds;
 	size_t n_fds;
-	bool hostile; /* others are there already: see above */
+	bool walks; /* and clones at the row "born": others are there already, see above */
 };
 
-/* Leave what is the host's: descriptors, and the caller's words and environment, which /proc shows, the
- * words to everybody. */
-static void hide(const struct rb_run *run)
+/* The verdict is not for who is cloned: else who takes that over could name another pid. */
+static int keep_to_oneself(struct rb_verdict *verdict, struct rb_err *err)
 {
-	/* the last one is of a process that is there anyway */
-	const int keep[] = { run->sync, run->console_sock, run->seccomp_sock, run->target };
-
-	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
-	rb_args_hide();
-	rb_env_hide();
+	if (madvise(verdict, sizeof(*verdict), MADV_DONTFORK) < 0)
+		return rb_fail_sys(err, errno, "keep memory to oneself");
+	return 0;
 }
 
-static void __attribute__((noreturn)) go_between(struct rb_run *run, const struct rb_step *step,
-						 const struct entry *e, struct verdict *verdict)
+static void __attribute__((noreturn))
+go_between(struct rb_run *run, const struct entry *e, struct rb_verdict *verdict)
 {
 	bool in_cgroup = false;
 	pid_t pid;
 
-	rb_self_release();
-	/* what it enters may be hostile: nothing of it may be read or traced from there */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (e->go(run, step, e->fds, &verdict->err) < 0)
-		_exit(0);
-	if (e->hostile)
-		hide(run);
-	else if (run->plan->joined_ns & CLONE_NEWPID) /* a pod: neighbours can see what is born */
+	if (run->plan->joined_ns & CLONE_NEWPID) /* a pod: neighbours can see what is born */
 		rb_args_hide();
-	/* MADV_DONTFORK: else who takes over the process could name another pid */
-	if (madvise(verdict, sizeof(*verdict), MADV_DONTFORK) < 0) {
-		(void)rb_fail_sys(&verdict->err, errno, "keep memory to oneself");
+	if (keep_to_oneself(verdict, &verdict->err) < 0)
 		_exit(0);
-	}
-	pid = clone_process(e->flags | CLONE_PARENT, e->hostile ? -1 : e->cgroup_fd, &in_cgroup);
+	pid = clone_process(e->flags | CLONE_PARENT, e->cgroup_fd, &in_cgroup);
 	if (pid == 0) {
 		for (size_t i = 0; i < e->n_fds; i++)
 			rb_closep(&e->fds[i]);
 		rb_child_main(run);
 	}
-	if (!e->hostile)
-		verdict->in_cgroup = in_cgroup;
+	verdict->in_cgroup = in_cgroup;
 	if (pid < 0)
 		(void)rb_fail_sys(&verdict->err, -pid, "clone the container's process");
 	else
@@ -193,11 +183,74 @@ static void __attribute__((noreturn)) go_between(struct rb_run *run, const struc
 	_exit(0);
 }
 
-static int clone_between(struct rb_run *run, const struct rb_step *step, const struct entry *e,
-			 struct verdict *v, struct rb_err *err)
+/* Leave what is the host's: descriptors, and the caller's words and environment, which /proc shows, the
+ * words to everybody. Then go on as the child. */
+static void __attribute__((noreturn)) walk_between(struct rb_run *run, struct rb_verdict *verdict)
 {
-	struct verdict *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* target: of a process that is there anyway; proc: until the row "born" */
+	const int keep[] = { run->sync, run->console_sock, run->seccomp_sock, run->target,
+			     run->proc_fd };
+
+	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
+	rb_args_hide();
+	rb_env_hide();
+	run->birth = verdict;
+	rb_child_main(run);
+}
+
+/** rb_step_born() - exec: the go-between clones what becomes the program, and is gone; that one goes on */
+int rb_step_born(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	struct rb_verdict *verdict = run->birth;
+	bool in_cgroup;
+	pid_t pid;
+
+	(void)step;
+	rb_closep(&run->proc_fd); /* the host's, see rb_procfs_get() */
+	if (keep_to_oneself(verdict, err) < 0)
+		return -EPERM;
+	pid = clone_process(CLONE_PARENT, -1, &in_cgroup);
+	if (pid < 0)
+		return rb_fail_sys(err, -pid, "clone the container's process");
+	if (pid > 0) {
+		verdict->pid = pid;
+		_exit(0);
+	}
+	run->birth = NULL;
+	return rb_tty_adopt(run, err);
+}
+
+static void __attribute__((noreturn)) enter(struct rb_run *run, const struct rb_step *step,
+					    const struct entry *e, struct rb_verdict *verdict)
+{
+	rb_self_release();
+	/* what it enters may be hostile: nothing of it may be read or traced from there */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (e->go(run, step, e->fds, &verdict->err) < 0)
+		_exit(0);
+	if (e->walks)
+		walk_between(run, verdict);
+	go_between(run, e, verdict);
+}
+
+/* Files of the container can hold up who enters it: who called must be able to end us meanwhile. */
+static void wait_between(const struct rb_run *run, pid_t middle)
+{
+	sigset_t old;
+
+	if (run->wait_mask)
+		(void)sigprocmask(SIG_SETMASK, run->wait_mask, &old); /* cannot fail */
+	while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (run->wait_mask)
+		(void)sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+static int clone_between(struct rb_run *run, const struct rb_step *step, const struct entry *e,
+			 struct rb_verdict *v, struct rb_err *err)
+{
+	struct rb_verdict *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool in_cgroup = false;
 	pid_t middle;
 
@@ -207,14 +260,13 @@ static int clone_between(struct rb_run *run, const struct rb_step *step, const s
 	rb_self_release();
 	if (shared == MAP_FAILED)
 		return rb_fail_sys(err, errno, "map memory");
-	middle = clone_process(0, e->hostile ? e->cgroup_fd : -1, &in_cgroup);
+	middle = clone_process(0, e->walks ? e->cgroup_fd : -1, &in_cgroup);
 	if (middle == 0) {
 		shared->in_cgroup = in_cgroup;
-		go_between(run, step, e, shared);
+		enter(run, step, e, shared);
 	}
 	if (middle > 0)
-		while (waitpid(middle, NULL, 0) < 0 && errno == EINTR)
-			;
+		wait_between(run, middle);
 	*v = *shared;
 	(void)munmap(shared, sizeof(*shared)); /* our own mapping */
 	if (middle < 0)
@@ -229,7 +281,7 @@ static int clone_between(struct rb_run *run, const struct rb_step *step, const s
 }
 
 static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
-			struct verdict *v, struct rb_err *err)
+			struct rb_verdict *v, struct rb_err *err)
 {
 	int fds[RB_NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 };
 	struct entry e = { .flags = step->u.clone.flags,
@@ -247,7 +299,7 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
 }
 
 static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
-			struct verdict *v, struct rb_err *err)
+			struct rb_verdict *v, struct rb_err *err)
 {
 	unsigned long flags = step->u.clone.flags;
 
@@ -296,7 +348,7 @@ static int begin_clone(struct rb_run *run, const struct rb_cgroup_dir *into, int
 }
 
 static int finish_clone(struct rb_run *run, const struct rb_cgroup_dir *into,
-			const struct verdict *v, struct rb_err *err)
+			const struct rb_verdict *v, struct rb_err *err)
 {
 	run->pid = v->pid;
 	run->pidfd = (int)syscall(SYS_pidfd_open, v->pid, 0);
@@ -317,7 +369,7 @@ static void keep_host_end(struct rb_run *run)
 int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	rb_autofd cgroup_fd = -1;
-	struct verdict v = { 0 };
+	struct rb_verdict v = { 0 };
 	int r;
 
 	r = make_gate(run, err);
@@ -348,9 +400,10 @@ static int enter_target(const struct rb_run *run, const struct rb_step *step, in
 
 int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	struct entry e = { .cgroup_fd = -1, .go = enter_target, .hostile = true };
+	struct entry e = { .cgroup_fd = -1, .go = enter_target, .walks = true };
 	rb_autofd cgroup_fd = -1;
-	struct verdict v = { 0 };
+	struct rb_verdict v = { 0 };
+	struct rb_err said = { 0 };
 	int r = begin_clone(run, step->u.enter.into, &cgroup_fd, err);
 
 	if (r < 0)
@@ -358,5 +411,10 @@ int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	e.cgroup_fd = cgroup_fd;
 	r = clone_between(run, step, &e, &v, err);
 	keep_host_end(run);
-	return r < 0 ? r : finish_clone(run, step->u.enter.into, &v, err);
+	if (r == 0)
+		return finish_clone(run, step->u.enter.into, &v, err);
+	/* what it says itself of a row of its own is more than that it has ended */
+	if (rb_sync_drain(run->sync, run->wait_mask, NULL, &said) < 0 && said.msg[0])
+		*err = said;
+	return r;
 }

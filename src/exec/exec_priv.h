@@ -98,6 +98,7 @@ int rb_step_caps(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_no_new_privs(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_cwd(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_find(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_born(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_gate(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_seccomp(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_executed(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -209,10 +210,11 @@ int rb_loopback_up(void);
 
 /** rb_close_others() - close all but stdio, what the caller asked to pass on, and @keep (-1: none) */
 void rb_close_others(const struct rb_run *run, const int *keep, size_t n);
-/** rb_child_enter() - first of all in the child: die with the runtime, hide, and on exec leave the
- * host behind */
+/** rb_child_enter() - first of all in the child: die with the runtime, and hide; on exec the go-between,
+ * which has hidden, forgets the host */
 void rb_child_enter(struct rb_run *run);
-/** rb_child_main() - the container's first process: walk the child's rows, never returns */
+/** rb_child_main() - the container's first process, or who goes into it on exec: walk the child's rows,
+ * never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));
 
 /**

@@ -241,12 +241,15 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	r = find(run, process, err);
 	if (r < 0)
 		return r;
-	r = rb_tty_adopt(run, err);
-	if (r == 0)
-		r = mark_descriptors(run, err);
+	r = mark_descriptors(run, err);
 	if (r < 0)
 		return r;
 	reset_signals();
+	if (run->birth) /* the rest is for who is born */
+		return 0;
+	r = rb_tty_adopt(run, err);
+	if (r < 0)
+		return r;
 	/* the change of ids has cleared it (prctl(2)); until the gate the runtime's death is
 	 * ours too */
 	if (prctl(PR_SET_PDEATHSIG, is_waiting ? SIGKILL : 0, 0, 0, 0) < 0)

@@ -90,8 +90,7 @@ int rb_step_scheduler(struct rb_run *run, const struct rb_step *step, struct rb_
 		.period = s->period,
 	};
 
-	(void)run;
-	if (rb_sched_setattr(0, &attr) < 0) {
+	if (rb_sched_setattr(run->side == RB_SIDE_HOST ? run->pid : 0, &attr) < 0) {
 		int r = rb_fail_sys(err, errno, "set the scheduler");
 
 		return r == -EPERM ? rb_err_hint(err, "it needs CAP_SYS_NICE, or RLIMIT_RTPRIO")
@@ -155,16 +154,31 @@ int rb_step_mem_policy(struct rb_run *run, const struct rb_step *step, struct rb
 	return 0;
 }
 
+/* The go-between of exec is one process more of the program's user, and clones without rights: a
+ * lower limit, and the soft one, wait for the row after that, which needs none. */
+static struct rb_rlimit with_room(const struct rb_run *run, struct rb_rlimit limit)
+{
+	uint64_t soft, hard;
+
+	if (!run->birth || limit.resource != RLIMIT_NPROC ||
+	    rb_getrlimit(RLIMIT_NPROC, &soft, &hard) < 0)
+		return limit;
+	if (hard > limit.hard)
+		limit.hard = hard;
+	limit.soft = limit.hard;
+	return limit;
+}
+
 /** rb_step_rlimits() - setrlimit(2), while hard limits can still be raised */
 int rb_step_rlimits(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_process *p = step->u.process.process;
 
-	(void)run;
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct rb_rlimit *l = &p->rlimits[i];
+		const struct rb_rlimit limit = with_room(run, *l);
 
-		if (rb_setrlimit(l->resource, l->soft, l->hard) < 0) {
+		if (rb_setrlimit(l->resource, limit.soft, limit.hard) < 0) {
 			const char *name = rb_name_of(rb_rlimit_names, (uint64_t)l->resource);
 			int errnum = errno;
 			char at[48];

@@ -154,6 +154,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_NO_NEW_PRIVS] = { .apply = rb_step_no_new_privs },
 	[RB_STEP_CWD] = { .apply = rb_step_cwd },
 	[RB_STEP_FIND] = { .apply = rb_step_find },
+	[RB_STEP_BORN] = { .apply = rb_step_born, .hints = clone_hints },
 	[RB_STEP_GATE] = { .apply = rb_step_gate },
 	[RB_STEP_SECCOMP] = { .apply = rb_step_seccomp },
 	[RB_STEP_EXECUTED] = { .apply = rb_step_executed },

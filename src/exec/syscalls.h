@@ -51,6 +51,16 @@ static inline int rb_setrlimit(int resource, uint64_t soft, uint64_t hard)
 	return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
 }
 
+static inline int rb_getrlimit(int resource, uint64_t *soft, uint64_t *hard)
+{
+	uint64_t limit[2] = { 0 };
+	int r = (int)syscall(SYS_prlimit64, 0, resource, NULL, limit);
+
+	*soft = limit[0];
+	*hard = limit[1];
+	return r;
+}
+
 static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned long c)
 {
 	return syscall(SYS_keyctl, op, a, b, c, 0);

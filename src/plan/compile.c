@@ -16,7 +16,7 @@ typedef int compile_fn(struct compile *c, struct rb_err *err);
 
 static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
-static compile_fn emit_executed, emit_known, emit_networked;
+static compile_fn emit_executed, emit_known, emit_networked, emit_born;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
 
 /* Namespaces first: most of the others ask which there are. */
@@ -152,13 +152,18 @@ static compile_fn *const exec_emitters[] = {
 	emit_enter,
 	emit_rdt_enter,
 	emit_oom_score,
+	emit_exec_scheduler,
 	emit_become_root,
 	emit_console,
-	/* a move into a cpuset resets the affinity (cpuset(7)), so it is set after that */
-	emit_attached,
 	emit_exec_setup,
 	emit_credentials,
 	emit_program,
+	/* as late as can be: from here on the container sees it, and traces it if it has
+	 * CAP_SYS_PTRACE (ptrace(2)); what it still had would be the container's */
+	emit_born,
+	emit_attached,
+	/* a move into a cpuset resets the affinity (cpuset(7)), so it is set after that */
+	emit_exec_last,
 	emit_known,
 	emit_seccomp,
 	emit_exec,
@@ -270,6 +275,7 @@ static bool is_host_busy(const struct compile *c)
 		    (c->plan->steps[i].kind == RB_STEP_ATTACH ||
 		     c->plan->steps[i].kind == RB_STEP_RDT ||
 		     c->plan->steps[i].kind == RB_STEP_RDT_ENTER ||
+		     c->plan->steps[i].kind == RB_STEP_SCHEDULER ||
 		     c->plan->steps[i].kind == RB_STEP_OOM_SCORE))
 			return true;
 	return false;
@@ -382,6 +388,13 @@ static int emit_executed(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	compile_add(c, RB_STEP_EXECUTED, NULL);
+	return 0;
+}
+
+static int emit_born(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_BORN, NULL);
 	return 0;
 }
 

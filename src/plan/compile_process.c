@@ -7,6 +7,7 @@
 
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <sys/resource.h>
 
 #define CAP_BIT(cap) (UINT64_C(1) << (cap))
 
@@ -140,9 +141,17 @@ static void add_keyring(struct compile *c)
 			rb_arena_printf(c->arena, "_ses.%s", c->plan->id);
 }
 
+/* sched(7): who has such a policy cannot fork, or what it forks does not have it. */
+static bool dies_with_fork(const struct rb_scheduler *s)
+{
+	return s->policy == SCHED_DEADLINE || s->flags & SCHED_FLAG_RESET_ON_FORK;
+}
+
 static void add_scheduling(struct compile *c)
 {
-	if (c->spec->process.scheduler.present)
+	const struct rb_scheduler *s = &c->spec->process.scheduler;
+
+	if (s->present && !(c->exec && dies_with_fork(s)))
 		add_process(c, RB_STEP_SCHEDULER, "process.scheduler");
 	if (c->spec->process.io_priority.present)
 		add_process(c, RB_STEP_IO_PRIORITY, "process.ioPriority");
@@ -178,19 +187,45 @@ int emit_process_setup(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/** emit_exec_setup() - for a further process: it joins the keyring, and may have an affinity. */
-int emit_exec_setup(struct compile *c, struct rb_err *err)
+/** emit_exec_scheduler() - from outside, where a process that is yet to be born would lose it. */
+int emit_exec_scheduler(struct compile *c, struct rb_err *err)
 {
-	const char *final = c->spec->process.exec_affinity_final;
 	struct rb_step *step;
 
 	(void)err; /* cannot fail */
+	if (!c->spec->process.scheduler.present || !dies_with_fork(&c->spec->process.scheduler))
+		return 0;
+	step = compile_add(c, RB_STEP_SCHEDULER, "process.scheduler");
+	step->side = RB_SIDE_HOST;
+	step->u.process.process = &c->spec->process;
+	return 0;
+}
+
+/** emit_exec_setup() - for a further process: it joins the keyring. */
+int emit_exec_setup(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
 	add_keyring(c);
 	add_scheduling(c);
+	add_limits(c);
+	return 0;
+}
+
+/** emit_exec_last() - what needs no rights, and does not go through a fork. */
+int emit_exec_last(struct compile *c, struct rb_err *err)
+{
+	const struct rb_process *p = &c->spec->process;
+	const char *final = p->exec_affinity_final;
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
 	step = compile_add(c, RB_STEP_AFFINITY,
 			   is_set(final) ? "process.execCPUAffinity.final" : NULL);
 	step->u.text.text = is_set(final) ? final : NULL;
-	add_limits(c);
+	/* rb_step_rlimits() has left room for the fork */
+	for (size_t i = 0; i < p->n_rlimits; i++)
+		if (p->rlimits[i].resource == RLIMIT_NPROC)
+			add_process(c, RB_STEP_RLIMITS, "process.rlimits");
 	return 0;
 }
 

@@ -536,6 +536,12 @@ static void describe_find(const struct rb_step *step, struct rb_buf *out)
 	text(out, args->n ? args->v[0] : NULL);
 }
 
+static void describe_born(const struct rb_step *step, struct rb_buf *out)
+{
+	(void)step;
+	rb_buf_add(out, "into the pid namespace, where the container sees it");
+}
+
 static void describe_gate(const struct rb_step *step, struct rb_buf *out)
 {
 	(void)step;
@@ -795,6 +801,7 @@ static const struct {
 	[RB_STEP_NO_NEW_PRIVS] = { describe_no_new_privs, NULL },
 	[RB_STEP_CWD] = { describe_text, NULL },
 	[RB_STEP_FIND] = { describe_find, NULL },
+	[RB_STEP_BORN] = { describe_born, NULL },
 	[RB_STEP_GATE] = { describe_gate, NULL },
 	[RB_STEP_SECCOMP] = { describe_seccomp, NULL },
 	[RB_STEP_EXECUTED] = { describe_executed, NULL },

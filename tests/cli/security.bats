@@ -310,3 +310,35 @@ host_is_whole() {
 	[[ $output != *full$'\n'* ]]
 	leaks
 }
+
+# seize_execs PROCESS JQ...: in a container that may trace whatever it sees, PROCESS is started fifty times, and
+# each time stopped in its first moments if it can be: $T/b/rootfs/tmp/seized
+seize_execs() {
+	local process=$1 i
+	shift
+	make_bundle b '.process.args = ["/bin/probe", "args", "seize=/tmp"]' \
+		'.process.capabilities = ({"bounding": ["CAP_SYS_PTRACE", "CAP_DAC_OVERRIDE"]} | .permitted = .bounding | .effective = .bounding)' "$@"
+	start_bundle b
+	wait_for 10 [ -e "$T/b/rootfs/tmp/ready" ]
+	echo "$process" >"$T/process.json"
+	for i in $(seq 50); do
+		timeout -k 5 20 "$RUNBOX" --root "$ROOT" exec --process "$T/process.json" "$(cid b)" >"$T/exec.out" 2>&1 </dev/null 3>&- 4>&-
+	done
+	rb delete --force "$(cid b)"
+	# of those that were stopped in time some still were runbox, else nothing was seen of it
+	grep '^runbox ' "$T/b/rootfs/tmp/seized" >"$T/seized"
+}
+
+# PTRACE_MODE_ATTACH of ptrace(2): CAP_SYS_PTRACE in the user namespace of a process is enough to trace it,
+# whatever else that has, and in the host's user namespace that is everything
+@test "security: what enters a container that may trace it has nothing to give (CVE-2016-9962)" {
+	requires cap_sys_ptrace
+	seize_execs '{"args": ["/bin/true"], "cwd": "/", "user": {"uid": 0, "gid": 0}}'
+	[ "$(cut -d: -f1 "$T/seized" | sort -u)" = "runbox 0000000000000000 0000000000000000" ]
+	# besides its streams: sockets to the runtime, and the root of the container
+	! cut -d: -f2- "$T/seized" | sed -E 's/ socket:\[[0-9]+\]//g; s,^ /$,,' | grep . || return 1
+	# nor do the words and the environment of whoever called say a thing
+	[ -s "$T/b/rootfs/tmp/words" ]
+	! grep -aE "$T|$RUNBOX|RBT_SUFFIX" "$T/b/rootfs/tmp/words" || return 1
+	leaks
+}

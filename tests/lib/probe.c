@@ -8,6 +8,8 @@
  *   ready=PATH     make the file                         fork=N       N children that wait, for ps
  *   pause=1        wait for SIGTERM or SIGINT, then 0    deaf=1       ignore both, wait
  *   thaw=DIR       try to make writable what others run from, for ever
+ *   seize=DIR      trace each new process as soon as it is there, for ever: DIR/seized says what it held,
+ *                  DIR/words its command line and environment
  *   raise=N        signal itself                         exit=N       end with N
  * Static and free of the project's code: it must not share a mistake with what it looks at.
  */
@@ -28,11 +30,13 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -822,6 +826,95 @@ static void thaw(const char *dir)
 	}
 }
 
+/* The word after "KEY:" in a status of proc(5) */
+static const char *word_of(const char *status, const char *key, char word[64])
+{
+	const char *at = status ? strstr(status, key) : NULL;
+
+	word[0] = 0;
+	if (at)
+		sscanf(at + strlen(key), "%63s", word);
+	return word;
+}
+
+/* A file of proc(5) whose text has zeros in it, into DIR/words */
+static void say_words(const char *dir, pid_t pid, const char *file)
+{
+	char path[300], words[65536];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, words, sizeof(words) - 2);
+	if (fd >= 0)
+		close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		if (!words[i])
+			words[i] = ' ';
+	if (n > 0) {
+		memcpy(words + n, "\n", 2);
+		say_in(dir, "words", words);
+	}
+}
+
+/* "NAME CapPrm CapEff: LINK...", the links being those of its descriptors */
+static void say_held(const char *dir, pid_t pid)
+{
+	char path[300], line[8192], name[64], permitted[64], effective[64];
+	const char *status;
+	struct dirent *d;
+	size_t len;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	status = slurp(path);
+	len = (size_t)snprintf(line, sizeof(line), "%s %s %s:", word_of(status, "Name:", name),
+			       word_of(status, "CapPrm:", permitted),
+			       word_of(status, "CapEff:", effective));
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	fds = opendir(path);
+	while (fds && (d = readdir(fds)) && len < sizeof(line) - 4200) {
+		char link[4096] = "";
+
+		if (atoi(d->d_name) <= 2)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", pid, d->d_name);
+		if (readlink(path, link, sizeof(link) - 1) > 0)
+			len += (size_t)snprintf(line + len, sizeof(line) - len, " %s", link);
+	}
+	if (fds)
+		closedir(fds);
+	snprintf(line + len, sizeof(line) - len, "\n");
+	say_in(dir, "seized", line);
+	say_words(dir, pid, "cmdline");
+	say_words(dir, pid, "environ");
+}
+
+/* For ever: stop the next process there will be in its first moments. Pids are given in order, so nobody has
+ * to look for it. */
+static void seize(const char *dir)
+{
+	enum { AHEAD = 4 };
+	pid_t next = fork(), p;
+	int status;
+
+	if (next == 0)
+		_exit(0);
+	waitpid(next, &status, 0);
+	say_in(dir, "ready", "");
+	for (p = ++next;; p = p < next + AHEAD ? p + 1 : next) {
+		if (ptrace(PTRACE_SEIZE, p, 0, 0) < 0)
+			continue;
+		if (ptrace(PTRACE_INTERRUPT, p, 0, 0) == 0 && waitpid(p, &status, __WALL) == p &&
+		    WIFSTOPPED(status)) {
+			say_held(dir, p);
+			ptrace(PTRACE_DETACH, p, 0, 0);
+		}
+		next = p + 1;
+	}
+}
+
 static int act(const char *name, const char *value)
 {
 	if (!strcmp(name, "ready")) {
@@ -840,6 +933,8 @@ static int act(const char *name, const char *value)
 		}
 	} else if (!strcmp(name, "thaw")) {
 		thaw(value);
+	} else if (!strcmp(name, "seize")) {
+		seize(value);
 	} else if (!strcmp(name, "pause")) {
 		exit(wait_for_signal(false));
 	} else if (!strcmp(name, "deaf")) {
