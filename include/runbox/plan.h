@@ -176,7 +176,7 @@ struct rb_step {
 		struct {
 			const struct rb_seccomp *profile;
 			struct rb_caps after;
-			bool restore_caps;
+			bool restore_caps, early;
 		} seccomp;
 		struct {
 			const struct rb_spec *spec;

@@ -129,6 +129,8 @@ int rb_step_seccomp(struct rb_run *run, const struct rb_step *step, struct rb_er
 	long fd;
 	int r;
 
+	if (run->is_filtered || (step->u.seccomp.early && !rb_seccomp_lets_exec(&run->seccomp_bpf)))
+		return 0;
 	if (notify)
 		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	else /* says how to wait for a listener */
@@ -143,6 +145,7 @@ int rb_step_seccomp(struct rb_run *run, const struct rb_step *step, struct rb_er
 			return r;
 		rb_closep(&run->seccomp_sock);
 	}
+	run->is_filtered = true;
 	if (!step->u.seccomp.restore_caps)
 		return 0;
 	r = rb_caps_apply(&step->u.seccomp.after);

@@ -3,6 +3,8 @@
 #ifndef RUNBOX_SECCOMP_PRIV_H
 #define RUNBOX_SECCOMP_PRIV_H
 
+#include <stdbool.h>
+
 #include "runbox/spec.h"
 #include "runbox/str.h"
 
@@ -29,5 +31,8 @@ bool rb_seccomp_shrink(struct rb_buf *bpf);
  */
 int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
 		      struct rb_err *err);
+
+/** rb_seccomp_lets_exec() - may a process under this filter still clone, and become the program, as exec does? */
+bool rb_seccomp_lets_exec(const struct rb_buf *bpf);
 
 #endif

@@ -22,6 +22,10 @@ static const struct rb_step_hint clone_hints[] = {
 	{ EAGAIN, "a limit of processes is reached: linux.resources.pids, or RLIMIT_NPROC" },
 	{ 0, NULL },
 };
+static const struct rb_step_hint born_hints[] = {
+	{ EAGAIN, "a limit of processes is reached: linux.resources.pids, or RLIMIT_NPROC" },
+	{ 0, NULL },
+};
 static const struct rb_step_hint cgroup_hints[] = {
 	{ EACCES, "only root of the host may make cgroups there: name one that was delegated to "
 		  "you, or use "
@@ -154,7 +158,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_NO_NEW_PRIVS] = { .apply = rb_step_no_new_privs },
 	[RB_STEP_CWD] = { .apply = rb_step_cwd },
 	[RB_STEP_FIND] = { .apply = rb_step_find },
-	[RB_STEP_BORN] = { .apply = rb_step_born, .hints = clone_hints },
+	[RB_STEP_BORN] = { .apply = rb_step_born, .hints = born_hints },
 	[RB_STEP_GATE] = { .apply = rb_step_gate },
 	[RB_STEP_SECCOMP] = { .apply = rb_step_seccomp },
 	[RB_STEP_EXECUTED] = { .apply = rb_step_executed },

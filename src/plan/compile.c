@@ -158,6 +158,7 @@ static compile_fn *const exec_emitters[] = {
 	emit_exec_setup,
 	emit_credentials,
 	emit_program,
+	emit_early_seccomp,
 	/* as late as can be: from here on the container sees it, and traces it if it has
 	 * CAP_SYS_PTRACE (ptrace(2)); what it still had would be the container's */
 	emit_born,

@@ -147,6 +147,7 @@ int emit_process_setup(struct compile *c, struct rb_err *err);
 int emit_credentials(struct compile *c, struct rb_err *err);
 int emit_program(struct compile *c, struct rb_err *err);
 int emit_filter(struct compile *c, struct rb_err *err);
+int emit_early_seccomp(struct compile *c, struct rb_err *err);
 int emit_seccomp(struct compile *c, struct rb_err *err);
 int emit_exec(struct compile *c, struct rb_err *err);
 

@@ -333,17 +333,30 @@ int emit_filter(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-int emit_seccomp(struct compile *c, struct rb_err *err)
+static struct rb_step *add_seccomp(struct compile *c)
 {
-	struct rb_step *step;
-
-	(void)err; /* cannot fail */
-	if (!c->spec->linux_.seccomp.present)
-		return 0;
-	step = compile_add(c, RB_STEP_SECCOMP, "linux.seccomp");
+	struct rb_step *step = compile_add(c, RB_STEP_SECCOMP, "linux.seccomp");
 	step->u.seccomp.profile = &c->spec->linux_.seccomp;
 	step->u.seccomp.after = c->caps;
 	step->u.seccomp.restore_caps = keeps_admin(c);
+	return step;
+}
+
+/** emit_early_seccomp() - of exec: what it is loaded with is not for the container to see. */
+int emit_early_seccomp(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	/* the listener is told a pid that is not there yet */
+	if (keeps_admin(c) && !rb_seccomp_uses_notify(&c->spec->linux_.seccomp))
+		add_seccomp(c)->u.seccomp.early = true;
+	return 0;
+}
+
+int emit_seccomp(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (c->spec->linux_.seccomp.present)
+		(void)add_seccomp(c);
 	return 0;
 }
 

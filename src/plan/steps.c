@@ -553,6 +553,8 @@ static void describe_seccomp(const struct rb_step *step, struct rb_buf *out)
 	describe_filter(step, out);
 	if (step->u.seccomp.restore_caps)
 		rb_buf_add(out, "; then drop SYS_ADMIN");
+	if (step->u.seccomp.early)
+		rb_buf_add(out, "; only if it allows what comes until the program");
 }
 
 static void describe_executed(const struct rb_step *step, struct rb_buf *out)

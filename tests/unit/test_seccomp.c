@@ -479,6 +479,82 @@ static void spoil(const char *file, off_t from_end)
 	(void)close(fd);
 }
 
+/* Everything is allowed but one call: does exec still come through? */
+static void test_lets(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t action, errno_ret;
+		bool lets;
+	} cases[] = {
+		{ "getpid", SECCOMP_RET_KILL_PROCESS, 0, true },
+		{ "clone3", SECCOMP_RET_ERRNO, ENOSYS, true },
+		{ "clone3", SECCOMP_RET_ERRNO, EPERM, true },
+		{ "clone3", SECCOMP_RET_ERRNO, EINVAL, false },
+		{ "clone3", SECCOMP_RET_KILL_PROCESS, 0, false },
+		{ "clone3", SECCOMP_RET_LOG, 0, true },
+		{ "clone", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "capset", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "prctl", SECCOMP_RET_TRAP, 0, false },
+		{ "close", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "madvise", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "exit_group", SECCOMP_RET_KILL_THREAD, 0, false },
+		{ "setsid", SECCOMP_RET_TRACE, 0, false },
+		{ "ioctl", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "recvmsg", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "sched_setaffinity", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "execve", SECCOMP_RET_ERRNO, EPERM, false },
+		{ "execve", SECCOMP_RET_LOG, 0, true },
+	};
+
+	for (size_t i = 0; i < N(cases); i++) {
+		struct rb_seccomp_rule rule = { .names = one(cases[i].name),
+						.action = cases[i].action,
+						.errno_ret = { true, cases[i].errno_ret } };
+		struct rb_seccomp p = { .present = true,
+					.default_action = SECCOMP_RET_ALLOW,
+					.archs = archs,
+					.n_archs = N(archs),
+					.rules = &rule,
+					.n_rules = 1 };
+		rb_autobuf bpf = { 0 };
+
+		rule.errno_ret.set = cases[i].action == SECCOMP_RET_ERRNO;
+		if (compile(&p, &bpf))
+			ok(rb_seccomp_lets_exec(&bpf) == cases[i].lets, "%s, action %x: exec %s",
+			   cases[i].name, cases[i].action,
+			   cases[i].lets ? "comes through" : "would not come through");
+	}
+}
+
+/* The profile of an engine: arguments are looked at, too. */
+static void test_lets_args(void)
+{
+	struct rb_seccomp_arg mask = {
+		.index = 0, .value = CLONE_PARENT, .value_two = 0, .op = SCMP_CMP_MASKED_EQ
+	};
+	struct rb_seccomp_rule rules[2] = {
+		{ .names = one("clone"), .action = SECCOMP_RET_ALLOW, .args = &mask, .n_args = 1 },
+		{ .names = one("clone3"),
+		  .action = SECCOMP_RET_ERRNO,
+		  .errno_ret = { true, ENOSYS } },
+	};
+	struct rb_seccomp p = { .present = true,
+				.default_action = SECCOMP_RET_ERRNO,
+				.archs = archs,
+				.n_archs = N(archs),
+				.rules = rules,
+				.n_rules = 2 };
+	static const struct sock_filter odd[] = { { BPF_LD | BPF_W | BPF_LEN, 0, 0, 0 },
+						  { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+	struct rb_buf unknown = { .data = (char *)(uintptr_t)odd, .len = sizeof(odd) };
+	rb_autobuf bpf = { 0 };
+
+	if (compile(&p, &bpf))
+		ok(!rb_seccomp_lets_exec(&bpf), "what is not listed is refused");
+	ok(!rb_seccomp_lets_exec(&unknown), "an instruction that is not known is a refusal");
+}
+
 static void test_cache(void)
 {
 	struct rb_seccomp_rule rules[6];
@@ -686,6 +762,8 @@ int main(void)
 	test_shrink();
 	test_shrink_odd();
 	test_defaults();
+	test_lets();
+	test_lets_args();
 	test_cache();
 	test_cache_dir();
 	test_notify();
