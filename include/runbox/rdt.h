@@ -1,4 +1,4 @@
-/* rdt.h - change the class of resctrl that a container is in
+/* rdt.h - the class of resctrl that a container is in: changed, and what it says
  */
 #ifndef RUNBOX_RDT_H
 #define RUNBOX_RDT_H
@@ -18,5 +18,8 @@ int rb_rdt_update(const struct rb_strv *journal, const char *l3, const char *mb,
 
 /** rb_rdt_restore() - what was there before; a failure is a warning */
 void rb_rdt_restore(const struct rb_strv *journal, const char *old);
+
+/** rb_rdt_stats() - intel_rdt of `events`: a JSON object, empty for a container without a class */
+void rb_rdt_stats(const struct rb_strv *journal, struct rb_buf *out);
 
 #endif

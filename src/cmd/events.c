@@ -15,6 +15,7 @@
 #include "runbox/err.h"
 #include "runbox/fd.h"
 #include "runbox/proc.h"
+#include "runbox/rdt.h"
 
 #define DEFAULT_INTERVAL_NS 5000000000u
 
@@ -84,6 +85,7 @@ struct watch {
 	const char *id;
 	struct rb_cgroup_dir *dirs;
 	size_t n;
+	struct rb_strv journal; /* says which class of resctrl it is in */
 	struct rb_oom oom;
 	int timer, pidfd;
 };
@@ -96,7 +98,9 @@ static int print_stats(const struct watch *w, struct rb_err *err)
 	rb_buf_json(&out, w->id);
 	rb_buf_add(&out, ",\"data\":{");
 	rb_cgroup_stats(w->dirs, w->n, &out);
-	rb_buf_add(&out, ",\"intel_rdt\":{},\"network_interfaces\":null}}\n");
+	rb_buf_add(&out, ",\"intel_rdt\":");
+	rb_rdt_stats(&w->journal, &out);
+	rb_buf_add(&out, ",\"network_interfaces\":null}}\n");
 	return rb_print(&out, err);
 }
 
@@ -188,6 +192,8 @@ static int events(struct rb_cli *cli, struct rb_err *err)
 		r = rb_host_probe(&c.state.arena, &host, true, err);
 	if (r == 0)
 		r = rb_container_cgroups(&c, &host, &w.dirs, &w.n, err);
+	if (r == 0)
+		r = rb_store_journal(&c.store, &c.state.arena, &w.journal, err);
 	if (r == 0)
 		r = cli->stats ? print_stats(&w, err) : watch(&c, &w, interval_ns, err);
 	rb_oom_close(&w.oom);

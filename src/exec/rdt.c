@@ -488,32 +488,45 @@ static const char *find_record(const struct rb_strv *journal)
 	return NULL;
 }
 
+bool rb_rdt_where(const struct rb_strv *journal, struct rb_arena *arena, struct rb_rdt_place *ret)
+{
+	const char *line = find_record(journal);
+	struct rb_strv f = { 0 };
+
+	if (line)
+		rb_field_split(arena, line, &f);
+	if (f.n < F_COUNT)
+		return false;
+	*ret = (struct rb_rdt_place) { .top = f.v[F_TOP],
+				       .group = f.v[F_GROUP],
+				       .monitor = f.v[F_MONITOR],
+				       .own = rb_streq(f.v[F_OWN], "own") };
+	return true;
+}
+
 /* Return: the group's descriptor, or a failure. @ret_group: in @arena */
 static int open_recorded(const struct rb_strv *journal, struct rb_arena *arena, struct top *top,
 			 const char **ret_group, struct rb_err *err)
 {
-	const char *line = find_record(journal);
-	struct rb_strv fields = { 0 };
+	struct rb_rdt_place place;
 	int r;
 
-	if (line)
-		rb_field_split(arena, line, &fields);
-	if (fields.n < F_COUNT) {
+	if (!rb_rdt_where(journal, arena, &place)) {
 		(void)rb_fail(err, RB_ERR_STATE, "the container has no class of resctrl");
 		return rb_err_hint(err, "it gets one by linux.intelRdt when it is created");
 	}
-	if (!*fields.v[F_GROUP])
+	if (!*place.group)
 		return rb_fail(err, RB_ERR_STATE,
 			       "the container is in the default class, which is the host's");
-	r = open_top(fields.v[F_TOP], top, err);
+	r = open_top(place.top, top, err);
 	if (r == 0)
-		r = open_group(top, fields.v[F_GROUP]);
+		r = open_group(top, place.group);
 	if (r == -ENOENT)
-		return rb_fail(err, RB_ERR_STATE, "the class %s/%s is gone", fields.v[F_TOP],
-			       fields.v[F_GROUP]);
-	*ret_group = fields.v[F_GROUP];
+		return rb_fail(err, RB_ERR_STATE, "the class %s/%s is gone", place.top,
+			       place.group);
+	*ret_group = place.group;
 	return r < 0 && err->kind == RB_ERR_NONE
-		       ? rb_fail_sys(err, -r, "open the class %s", fields.v[F_GROUP])
+		       ? rb_fail_sys(err, -r, "open the class %s", place.group)
 		       : r;
 }
 

@@ -1,4 +1,4 @@
-/* rdt_priv.h - text of resctrl's schemata files. Pure.
+/* rdt_priv.h - text of resctrl's schemata files, and where a container is in resctrl. Pure.
  */
 #ifndef RUNBOX_RDT_PRIV_H
 #define RUNBOX_RDT_PRIV_H
@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct rb_arena;
 struct rb_buf;
 struct rb_strv;
 
@@ -25,5 +26,14 @@ void rb_rdt_lines(const struct rb_strv *schemata, struct rb_buf *out);
  * @what:    the first part that differs, "L3:0=f"
  */
 bool rb_rdt_differs(const char *want, const char *have, uint64_t mb_gran, struct rb_buf *what);
+
+/** Where a container was put, as its journal says. */
+struct rb_rdt_place {
+	const char *top, *group, *monitor; /* group: "" is the default class; monitor: "" is none */
+	bool own;			   /* nobody else is in that class */
+};
+
+/** rb_rdt_where() - false when it was put into none. @ret: in @arena */
+bool rb_rdt_where(const struct rb_strv *journal, struct rb_arena *arena, struct rb_rdt_place *ret);
 
 #endif

@@ -139,7 +139,7 @@ web() {
 	web '.linux.intelRdt = {"closID": "/", "enableMonitoring": true}'
 	start_bundle web
 	grep -qx "$(pid_of web)" "$R/mon_groups/$(cid web)/tasks"
-	[ "$(find "$R" -mindepth 1 -maxdepth 1 -type d | wc -l)" -eq 2 ]
+	[ "$(find "$R" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | xargs)" = "info mon_data mon_groups" ]
 	run -1 rb update --l3-cache-schema L3:0=f "$(cid web)"
 	[[ $output = *"the default class, which is the host's"* ]]
 	rb delete --force "$(cid web)"
@@ -333,4 +333,60 @@ web() {
 	in_group "$R/$(cid web)" web
 	rb delete --force "$(cid web)"
 	nothing_left
+}
+
+# rdt_stats NAME: its intel_rdt, compact
+rdt_stats() { rb events --stats "$(cid "$1")" | jq -c .data.intel_rdt; }
+
+@test "rdt: events, what the class may use and what the container used" {
+	local info='"l3_cache_info":{"cbm_mask":"fffff","min_cbm_bits":1,"num_closids":4},"l3_cache_schema_root":"L3:0=fffff;1=fffff"'
+	local mem='"mem_bw_info":{"bandwidth_gran":10,"delay_linear":1,"min_bandwidth":10,"num_closids":4},"mem_bw_schema_root":"MB:0= 100;1= 100"'
+	# of one process; the second cache, whose local traffic the kernel cannot tell, has nothing of it
+	local used='"mbm_stats":[{"mbm_total_bytes":3000,"mbm_local_bytes":2000},{"mbm_total_bytes":0,"mbm_local_bytes":null}],"cmt_stats":[{"llc_occupancy":4096},{"llc_occupancy":0}]'
+	local edit
+	start_resctrl
+	# a class of its own, with and without a monitoring group, and what older configs call for
+	for edit in '{}' '{"enableMonitoring": true}' '{"enableCMT": true, "enableMBM": true}'; do
+		web ".linux.intelRdt = $edit + {\"l3CacheSchema\": \"L3:0=f0;1=3\", \"memBwSchema\": \"MB:0=20;1=70\"}"
+		start_bundle web
+		[ "$(rdt_stats web)" = "{$info,\"l3_cache_schema\":\"L3:0=000f0;1=00003\",$mem,\"mem_bw_schema\":\"MB:0=  20;1=  70\",$used}" ]
+		rb delete --force "$(cid web)"
+	done
+	# in a class that others are in, its monitoring group alone
+	mkdir "$R/silver"
+	sleep 1000 >/dev/null 2>&1 3>&- 4>&- &
+	local other=$!
+	echo $other >"$R/silver/tasks"
+	tree >"$T/before"
+	web '.linux.intelRdt = {"closID": "silver", "enableMonitoring": true}'
+	start_bundle web
+	[ "$(rdt_stats web | jq -c '[.mbm_stats[0], .cmt_stats[0]]')" = '[{"mbm_total_bytes":3000,"mbm_local_bytes":2000},{"llc_occupancy":4096}]' ]
+	# by the interval too
+	: >"$T/events"
+	"$RUNBOX" --root "$ROOT" events --interval 100ms "$(cid web)" >"$T/events" </dev/null 3>&- 4>&- &
+	local watch=$!
+	wait_for 10 grep -q llc_occupancy "$T/events"
+	rb delete --force "$(cid web)"
+	wait $watch
+	# without one nothing, for it would be the others' as well
+	web '.linux.intelRdt = {"closID": "silver"}'
+	start_bundle web
+	[ "$(rdt_stats web | jq -c 'keys')" = '["l3_cache_info","l3_cache_schema","l3_cache_schema_root","mem_bw_info","mem_bw_schema","mem_bw_schema_root"]' ]
+	rb delete --force "$(cid web)"
+	kill $other
+	nothing_left
+}
+
+@test "rdt: events of a container without a class, and once resctrl is gone" {
+	start_resctrl
+	web
+	start_bundle web
+	[ "$(rdt_stats web)" = '{}' ]
+	rb delete --force "$(cid web)"
+	web '.linux.intelRdt = {}'
+	start_bundle web
+	umount -l "$R"
+	[ "$(rdt_stats web)" = '{}' ]
+	rb delete --force "$(cid web)"
+	leaks
 }

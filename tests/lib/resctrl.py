@@ -6,7 +6,7 @@ filesystems/resctrl.rst that a runtime meets: a directory made in the top is a c
 one made in mon_groups a monitoring group; there are three classes besides the default one; a tasks file
 takes one id and moves it, into a monitoring group only from its class; a class that is removed gives its
 tasks to the default one; a refused write says why in info/last_cmd_status; bandwidths are rounded up to
-tens. It shares no code with what it tests.
+tens; mon_data says how many tasks a group has. It shares no code with what it tests.
 """
 import ctypes
 import errno
@@ -15,6 +15,12 @@ import struct
 import sys
 
 CLASSES = 4
+EVENTS = {"llc_occupancy": 4096, "mbm_total_bytes": 3000, "mbm_local_bytes": 2000}
+INFO = {
+    "L3": {"cbm_mask": "fffff", "min_cbm_bits": "1", "num_closids": str(CLASSES)},
+    "MB": {"bandwidth_gran": "10", "delay_linear": "1", "min_bandwidth": "10", "num_closids": str(CLASSES)},
+    "L3_MON": {"mon_features": "\n".join(EVENTS), "num_rmids": "16"},
+}
 DIRECT_IO = 1
 IN_HEADER = struct.Struct("<IIQQIIIHH")
 ATTR = struct.Struct("<QQQQQQIIIIIIIIII")
@@ -55,13 +61,33 @@ def make_class(parent, name):
     group.add("tasks", "tasks")
     group.add("schemata", "schemata")
     group.add("mon_groups", "mon_groups")
+    add_mon_data(group)
     return group
+
+
+def add_mon_data(group):
+    data = group.add("mon_data", "dir")
+    for domain in (0, 1):
+        cache = data.add(f"mon_L3_{domain:02}", "dir")
+        for event in EVENTS:
+            cache.add(event, (event, domain))
+
+
+def read_event(group, event, domain):
+    """Of each task as much as EVENTS says, and all of it by the first cache; the kernel's word where it cannot say"""
+    if event == "mbm_local_bytes" and domain == 1:
+        return "Unavailable\n"
+    alive = sum(os.path.exists(f"/proc/{p}") for p in group.tasks)
+    return f"{EVENTS[event] * alive * (domain == 0)}\n"
 
 
 top = make_class(None, None)
 info = top.add("info", "dir")
 info.add("last_cmd_status", "status")
-info.add("MB", "dir").add("bandwidth_gran", "gran")
+for resource, files in INFO.items():
+    place = info.add(resource, "dir")
+    for file in files:
+        place.add(file, ("info", files[file]))
 
 
 def classes():
@@ -80,7 +106,11 @@ def read_file(node):
     if node.kind == "schemata":
         return (" " * 4 + "MB:" + ";".join(f"{k}={v:4}" for k, v in owner.mb.items()) + "\n"
                 + " " * 4 + "L3:" + ";".join(f"{k}={v:05x}" for k, v in owner.l3.items()) + "\n")
-    return {"status": Node.status + "\n", "gran": "10\n"}[node.kind]
+    if node.kind[0] == "info":
+        return node.kind[1] + "\n"
+    if node.kind[0] in EVENTS:
+        return read_event(owner.parent.parent, *node.kind)
+    return {"status": Node.status + "\n"}[node.kind]
 
 
 def write_tasks(owner, text):
@@ -147,6 +177,7 @@ def make_dir(parent, name):
         raise OSError(errno.EPERM, name)
     group = parent.add(name, "monitor")
     group.add("tasks", "tasks")
+    add_mon_data(group)
     return group
 
 
