@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 /** rb_closep() - close *fd if it is one; keeps errno. For the cleanup attribute. */
 void rb_closep(int *fd);
@@ -77,6 +78,10 @@ char *rb_fd_path(int fd, char buf[32]);
 /** rb_send_fd() - one sendmsg with @len payload bytes and one SCM_RIGHTS descriptor. Return: 0 or
  * -errno */
 int rb_send_fd(int sock, const void *buf, size_t len, int fd);
+
+/** rb_recv_fd() - one recvmsg, and the descriptor that came with it, which is the caller's (-1: none)
+ * Return: bytes, 0 at the end, or -errno */
+ssize_t rb_recv_fd(int sock, struct iovec *iov, size_t n_iov, int *ret_fd);
 
 /** rb_unix_connect() - SOCK_STREAM|CLOEXEC connection to a unix socket, also with paths over 107
  * bytes (goes through /proc/self/fd of the parent directory). Return: 0 or -errno */

@@ -285,6 +285,11 @@ int rb_plan_compile_network(struct rb_plan *plan, const struct rb_spec *spec,
 			    const struct rb_host *host, const struct rb_plan_opts *opts,
 			    struct rb_err *err);
 
+/** What a bind mount below /proc may hide, ended by NULL: files that only inform, as lxcfs replaces them.
+ * Anything else there could turn writes of labels and sysctls, or what the container sees of itself, into
+ * something else. */
+extern const char *const rb_proc_files[];
+
 /** rb_step_name() - "mount" */
 const char *rb_step_name(enum rb_step_kind kind);
 

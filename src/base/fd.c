@@ -213,6 +213,31 @@ int rb_send_fd(int sock, const void *buf, size_t len, int fd)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+ssize_t rb_recv_fd(int sock, struct iovec *iov, size_t n_iov, int *ret_fd)
+{
+	union {
+		struct cmsghdr hdr;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr msg = { .msg_iov = iov,
+			      .msg_iovlen = n_iov,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	*ret_fd = -1;
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 /* sockaddr of a path; one that is too long goes through a descriptor of its directory, kept in *dir. */
 static int unix_address(int dir_fd, const char *path, struct sockaddr_un *addr, int *dir)
 {

@@ -75,6 +75,13 @@ extern const struct rb_cmd rb_cmd_check, rb_cmd_create, rb_cmd_delete, rb_cmd_ev
 		.help = "ID is a regular expression: every container that matches"        \
 	}
 
+extern const char *const rb_table_formats[];
+#define RB_OPT_ROW_FORMAT(what)                                                               \
+	{                                                                                     \
+		.name = "format", .letter = 'f', .type = RB_OPT_CHOICE, RB_OPT_FIELD(format), \
+		.choices = rb_table_formats, .help = what                                     \
+	}
+
 /* --- match.c --- */
 
 /** What a verb does for one container. */

@@ -110,14 +110,8 @@ static int list(struct rb_cli *cli, struct rb_err *err)
 	return rb_print(&out, err);
 }
 
-static const char *const formats[] = { "table", "json", NULL };
 static const struct rb_option options[] = {
-	{ .name = "format",
-	  .letter = 'f',
-	  .type = RB_OPT_CHOICE,
-	  RB_OPT_FIELD(format),
-	  .choices = formats,
-	  .help = "what to print" },
+	RB_OPT_ROW_FORMAT("what to print"),
 	{ .name = "quiet",
 	  .letter = 'q',
 	  .type = RB_OPT_BOOL,

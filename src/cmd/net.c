@@ -347,14 +347,8 @@ static int net(struct rb_cli *cli, struct rb_err *err)
 		       "net knows show, shape, partition and heal, not \"%.40s\"", cli->args[0]);
 }
 
-static const char *const formats[] = { "table", "json", NULL };
 static const struct rb_option options[] = {
-	{ .name = "format",
-	  .letter = 'f',
-	  .type = RB_OPT_CHOICE,
-	  RB_OPT_FIELD(format),
-	  .choices = formats,
-	  .help = "of show" },
+	RB_OPT_ROW_FORMAT("of show"),
 	{ .name = "interface",
 	  .letter = 'i',
 	  .type = RB_OPT_TEXT,

@@ -17,6 +17,8 @@ static const struct rb_name later[] = {
 	{ "checkpoint", 0 }, { "restore", 0 }, { "mounts", 0 }, { "cp", 0 }, { NULL, 0 },
 };
 
+const char *const rb_table_formats[] = { "table", "json", NULL };
+
 #define MAX_NAMES 64
 
 /* The parser at one word. */

@@ -166,14 +166,8 @@ static int ps(struct rb_cli *cli, struct rb_err *err)
 	return r;
 }
 
-static const char *const formats[] = { "table", "json", NULL };
 static const struct rb_option options[] = {
-	{ .name = "format",
-	  .letter = 'f',
-	  .type = RB_OPT_CHOICE,
-	  RB_OPT_FIELD(format),
-	  .choices = formats,
-	  .help = "what to print" },
+	RB_OPT_ROW_FORMAT("what to print"),
 	RB_OPT_END,
 };
 

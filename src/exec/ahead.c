@@ -136,36 +136,15 @@ void rb_ahead_child(struct rb_run *run)
 		rb_closep(&run->ahead->to_child);
 }
 
-/* The namespace from the thread, -1 if it has none. */
-static int receive(int sock)
-{
-	union {
-		struct cmsghdr hdr;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char word;
-	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-	ssize_t n;
-	int fd = -1;
-
-	do {
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	c = n == 1 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	return fd;
-}
-
 int rb_ahead_enter(struct rb_run *run)
 {
-	rb_autofd fd = receive(run->ahead->child);
-	int r = fd >= 0 ? setns(fd, CLONE_NEWNET) : unshare(CLONE_NEWNET);
+	char word;
+	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
+	rb_autofd fd = -1;
+	int r;
+
+	(void)rb_recv_fd(run->ahead->child, &iov, 1, &fd); /* without one we make it ourselves */
+	r = fd >= 0 ? setns(fd, CLONE_NEWNET) : unshare(CLONE_NEWNET);
 
 	rb_closep(&run->ahead->child);
 	return r < 0 ? -errno : 0;

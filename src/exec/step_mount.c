@@ -70,31 +70,14 @@ static int fail(struct rb_err *err, const struct rb_step *step, int r, const cha
 
 /* --- target --- */
 
-/* Single files that lxcfs and the like put over procfs; anything else there would fake or hide
- * it. */
-static const char *const proc_files[] = {
-	"/proc/cpuinfo",
-	"/proc/diskstats",
-	"/proc/loadavg",
-	"/proc/meminfo",
-	"/proc/net/dev",
-	"/proc/slabinfo",
-	"/proc/stat",
-	"/proc/swaps",
-	"/proc/uptime",
-	"/proc/sys/crypto/fips_enabled",
-	"/proc/sys/kernel/ns_last_pid",
-	NULL,
-};
-
 static int check_in_proc(const struct rb_step *step, int target, struct rb_err *err)
 {
 	const char *dest = step->u.mount.m->dest;
 
 	if (rb_streq(dest, "/proc") || !rb_mount_is(target, PROC_SUPER_MAGIC))
 		return 0;
-	for (size_t i = 0; is_bind(step->u.mount.m) && proc_files[i]; i++)
-		if (rb_streq(dest, proc_files[i]))
+	for (size_t i = 0; is_bind(step->u.mount.m) && rb_proc_files[i]; i++)
+		if (rb_streq(dest, rb_proc_files[i]))
 			return 0;
 	return rb_fail(err, RB_ERR_CONFIG, "mount on %s: nothing may be mounted inside /proc",
 		       dest);

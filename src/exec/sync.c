@@ -71,28 +71,13 @@ int rb_sync_send_fd(int sock, int fd, struct rb_err *err)
 /* One message, and the descriptor that came with it (-1: none). Return: 1, 0 at the end, or -errno */
 static int receive(int sock, struct message *m, int *fd)
 {
-	union {
-		struct cmsghdr hdr;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
 	ssize_t n;
 
 	memset(m, 0, sizeof(*m));
-	*fd = -1;
-	do {
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	n = rb_recv_fd(sock, &iov, 1, fd);
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(int));
+		return n == -ECONNRESET ? 0 : (int)n;
 	return n > 0;
 }
 

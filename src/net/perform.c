@@ -1,6 +1,5 @@
 /* perform.c - the table of requests, and the helper's loop that serves them */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,32 +25,6 @@ int rb_net_perform(const struct rb_net_op *op, const void *data, int ns_fd,
 	return verbs[op->verb](op, data, ns_fd, res, err);
 }
 
-/* One request and the descriptor that came with it. Return: bytes, 0 at the end, or -errno */
-static ssize_t receive(int sock, struct rb_net_op *op, void *data, int *ns_fd)
-{
-	union {
-		struct cmsghdr hdr;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov[2] = { { op, sizeof(*op) }, { data, RB_NET_DATA_MAX } };
-	struct msghdr msg = { .msg_iov = iov,
-			      .msg_iovlen = 2,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-	ssize_t n;
-
-	do {
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	c = CMSG_FIRSTHDR(&msg);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(ns_fd, CMSG_DATA(c), sizeof(int));
-	return n;
-}
-
 int rb_net_serve(int sock)
 {
 	static struct rb_net_reply reply;
@@ -59,8 +32,9 @@ int rb_net_serve(int sock)
 
 	for (;;) {
 		struct rb_net_op op;
+		struct iovec iov[2] = { { &op, sizeof(op) }, { data, RB_NET_DATA_MAX } };
 		rb_autofd ns_fd = -1;
-		ssize_t n = receive(sock, &op, data, &ns_fd);
+		ssize_t n = rb_recv_fd(sock, iov, 2, &ns_fd);
 
 		if (n <= 0)
 			return (int)n;

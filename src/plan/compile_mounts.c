@@ -10,10 +10,7 @@
 #include <linux/sched.h>
 #include <string.h>
 
-/* What a mount below /proc may hide: files that only inform, as lxcfs replaces them. Anything
- * else there could turn writes of labels and sysctls, or the container's view of itself, into
- * something else. */
-static const char *const proc_targets[] = {
+const char *const rb_proc_files[] = {
 	"/proc/cpuinfo",
 	"/proc/diskstats",
 	"/proc/loadavg",
@@ -25,6 +22,7 @@ static const char *const proc_targets[] = {
 	"/proc/sys/crypto/fips_enabled",
 	"/proc/sys/kernel/ns_last_pid",
 	"/proc/uptime",
+	NULL,
 };
 
 static const char *mount_at(struct compile *c, size_t i, const char *suffix)
@@ -80,8 +78,8 @@ static int check_proc_target(struct compile *c, const struct rb_mount *m, const 
 			return 0;
 		return rb_fail_at(err, at, "only procfs may be mounted on /proc");
 	}
-	for (size_t k = 0; k < sizeof(proc_targets) / sizeof(proc_targets[0]); k++)
-		if (rb_streq(dest, proc_targets[k]) && m->opts.bind)
+	for (size_t k = 0; m->opts.bind && rb_proc_files[k]; k++)
+		if (rb_streq(dest, rb_proc_files[k]))
 			return 0;
 	return rb_fail_at(err, at, "%s: nothing may be mounted inside /proc", dest);
 }

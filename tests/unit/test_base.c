@@ -220,6 +220,33 @@ static void *outlive(void *arg)
 }
 
 /* A process whose first thread has ended looks like a zombie in /proc, and runs. */
+static void test_pass_fd(void)
+{
+	char head, rest[8] = "";
+	struct iovec iov[2] = { { &head, 1 }, { rest, sizeof(rest) } };
+	int pair[2], pipe_fds[2], fd = 99;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || pipe(pipe_fds) < 0)
+		return;
+	ok(rb_send_fd(pair[0], "Fabc", 4, pipe_fds[1]) == 0, "send a descriptor");
+	is_num(rb_recv_fd(pair[1], iov, 2, &fd), 4, "receive what came with it");
+	ok(head == 'F' && memcmp(rest, "abc", 4) == 0, "in both parts");
+	ok(fcntl(fd, F_GETFD) == FD_CLOEXEC, "it is closed on exec");
+	rb_closep(&pipe_fds[1]);
+	ok(fd >= 0 && write(fd, "x", 1) == 1 && read(pipe_fds[0], &head, 1) == 1 && head == 'x',
+	   "and is what was sent");
+	rb_closep(&fd);
+	rb_closep(&pipe_fds[0]);
+	fd = 99;
+	ok(send(pair[0], "T", 1, 0) == 1 && rb_recv_fd(pair[1], iov, 2, &fd) == 1 && fd == -1,
+	   "none came");
+	rb_closep(&pair[0]);
+	fd = 99;
+	ok(rb_recv_fd(pair[1], iov, 2, &fd) == 0 && fd == -1, "the end");
+	rb_closep(&pair[1]);
+	ok(rb_recv_fd(-1, iov, 2, &fd) == -EBADF && fd == -1, "no socket");
+}
+
 static void test_thread_leader(void)
 {
 	pid_t pid = fork();
@@ -259,5 +286,6 @@ int main(void)
 	test_thread_leader();
 	test_files();
 	test_long_socket();
+	test_pass_fd();
 	return tap_done();
 }
