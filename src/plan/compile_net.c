@@ -137,10 +137,13 @@ static int check_place(struct compile *c, struct rb_err *err)
 		return rb_err_hint(err, "add { \"type\": \"network\" } to linux.namespaces");
 	}
 	if ((made || devices) && c->host->euid != 0) {
-		(void)rb_fail_at(err, made ? AT : "linux.netDevices",
-				 "without root the host's end of a network cannot be made");
-		return rb_err_hint(err, "leave it out and run pasta(1) or slirp4netns(1) on the "
-					"container's pid");
+		(void)rb_fail_at(err, made ? AT : "linux.netDevices", "without root %s",
+				 made ? "the host's end of a network cannot be made"
+				      : "no device of the host can be moved");
+		return rb_err_hint(err,
+				   made ? "leave it out, and run pasta(1) of the package passt, "
+					  "or slirp4netns(1), on the container's pid"
+					: "leave it out, or run runbox as root");
 	}
 	for (size_t i = 0; devices && i < c->spec->linux_.n_net_devices; i++) {
 		const struct rb_net_device *d = &c->spec->linux_.net_devices[i];
