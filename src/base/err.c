@@ -157,7 +157,8 @@ void rb_err_format(const struct rb_err *err, char *buf, size_t size)
 	if (err->step[0] || err->errnum > 0 || place) {
 		rb_buf_add(&out, " (");
 		if (err->step[0]) {
-			rb_buf_printf(&out, "step %s", err->step);
+			rb_buf_add(&out, "step ");
+			rb_buf_escaped(&out, err->step, 0);
 			sep = ", ";
 		}
 		if (place) {

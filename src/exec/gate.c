@@ -38,7 +38,9 @@ int rb_exec_gate_probe(int state_fd)
 
 int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
+	bool wants_tty = run->plan->spec->process.terminal && run->console_sock < 0;
+
 	(void)step;
 	rb_self_release();
-	return rb_sync_drain(run->sync, run->wait_mask, &run->master, err);
+	return rb_sync_drain(run->sync, run->wait_mask, wants_tty ? &run->master : NULL, err);
 }

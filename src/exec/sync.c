@@ -96,10 +96,9 @@ static int handle(const struct message *m, int *fd, int *master, struct rb_err *
 		rb_log_warn("%.*s", (int)sizeof(m->u.text) - 1, m->u.text);
 		return 0;
 	case 'F':
-		if (master && *fd >= 0) {
-			rb_closep(master);
+		/* once: who is traced inside a container could be made to send another */
+		if (master && *master < 0)
 			*master = rb_take_fd(fd);
-		}
 		return 0;
 	default:
 		return rb_fail(err, RB_ERR_SYS, "unknown message '%c' between the sides",

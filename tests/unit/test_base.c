@@ -109,6 +109,15 @@ static void test_errors(void)
 	is_str(text, "open x: missing (ENOENT)",
 	       "ENOENT without the words that mean a missing program");
 
+	/* of a process that somebody in a container may have taken over, also the step */
+	err = (struct rb_err) { .kind = RB_ERR_SYS,
+				.step = "\033[1",
+				.at = "\033[2",
+				.msg = "\033[3",
+				.hint = "\033[4" };
+	rb_err_format(&err, text, sizeof(text));
+	ok(!strchr(text, '\033'), "nothing of it reaches the terminal as it is");
+
 	err = (struct rb_err) { 0 };
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
