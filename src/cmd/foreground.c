@@ -33,7 +33,8 @@ struct loop {
 	struct pipe_buf in, out; /* stdin to the terminal, the terminal to stdout */
 	bool in_open, out_open;	 /* there is more to come */
 	bool mid_line;		 /* the last byte that came from stdin was no newline */
-	bool ended;		 /* init has */
+	bool dead;		 /* init is, also if who traces it has not taken in its end */
+	bool ended;		 /* and there is nothing more to wait for */
 	bool has_status;
 	int status; /* as wait(2) gives it */
 };
@@ -137,6 +138,10 @@ static void reap(struct loop *l)
 		l->has_status = true;
 		l->ended = true;
 	}
+	/* ptrace(2): the parent is told when the tracer has been, which may be later; if there is no
+	 * child any more then somebody else has taken it in */
+	if (pid < 0 && l->dead)
+		l->ended = true;
 }
 
 static void handle_signal(struct loop *l, int signum)
@@ -145,6 +150,8 @@ static void handle_signal(struct loop *l, int signum)
 		reap(l);
 	else if (signum == SIGWINCH && l->fg->master >= 0)
 		resize(l->fg->master);
+	else if (signum != SIGPIPE && l->dead)
+		l->ended = true; /* whom it is for is no more */
 	else if (signum != SIGPIPE)
 		(void)rb_pidfd_signal(l->fg->pidfd, signum); /* it may have ended just now */
 }
@@ -258,7 +265,7 @@ static void want(struct loop *l, struct pollfd *p)
 	for (int i = 0; i < P_COUNT; i++)
 		p[i] = (struct pollfd) { .fd = -1, .events = POLLIN };
 	p[P_SIGNALS].fd = l->fg->signals;
-	p[P_INIT].fd = l->fg->pidfd;
+	p[P_INIT].fd = l->dead ? -1 : l->fg->pidfd;
 	p[P_NOTIFY].fd = l->fg->notify->fd;
 	if (master < 0)
 		return;
@@ -290,7 +297,7 @@ static int one_round(struct loop *l, struct rb_err *err)
 	if (l->fg->master >= 0)
 		proxy(l, p);
 	if (p[P_INIT].revents) {
-		l->ended = true;
+		l->dead = true;
 		reap(l);
 	}
 	return r < 0 ? r : 0;

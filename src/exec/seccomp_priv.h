@@ -32,7 +32,7 @@ bool rb_seccomp_shrink(struct rb_buf *bpf);
 int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
 		      struct rb_err *err);
 
-/** rb_seccomp_lets_exec() - may a process under this filter still clone, and become the program, as exec does? */
+/** rb_seccomp_lets_exec() - can who is under this filter still clone, and become the program, as exec does? */
 bool rb_seccomp_lets_exec(const struct rb_buf *bpf);
 
 #endif

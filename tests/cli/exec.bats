@@ -550,3 +550,18 @@ hostile() {
 	rb resume "$(cid b)"
 	ex "$(cid b)" true
 }
+
+@test "exec: the status of a program that is traced, whose end its tracer takes in late" {
+	requires cap_sys_ptrace
+	make_bundle b '.process.args = ["/bin/probe", "args", "hold=/tmp"]' \
+		'.process.capabilities = ({"bounding": ["CAP_SYS_PTRACE"]} | .permitted = .bounding | .effective = .bounding)'
+	start_bundle b
+	wait_for 10 [ -e "$T/b/rootfs/tmp/ready" ]
+	local i
+	for i in 1 2 3 4 5; do
+		run -7 ex "$(cid b)" sh -c 'exit 7'
+	done
+	[ -s "$T/b/rootfs/tmp/held" ]
+	rb delete --force "$(cid b)"
+	leaks
+}

@@ -10,6 +10,7 @@
  *   thaw=DIR       try to make writable what others run from, for ever
  *   seize=DIR      trace each new process as soon as it is there, for ever: DIR/seized says what it held,
  *                  DIR/words its command line and environment
+ *   hold=DIR       trace each new process, and take in its end late, for ever
  *   raise=N        signal itself                         exit=N       end with N
  * Static and free of the project's code: it must not share a mistake with what it looks at.
  */
@@ -891,27 +892,57 @@ static void say_held(const char *dir, pid_t pid)
 	say_words(dir, pid, "environ");
 }
 
-/* For ever: stop the next process there will be in its first moments. Pids are given in order, so nobody has
- * to look for it. */
-static void seize(const char *dir)
+/* Trace the next process there will be, in its first moments. Pids are given in order, so nobody has to look
+ * for it. */
+static pid_t seize_next(const char *dir)
 {
 	enum { AHEAD = 4 };
-	pid_t next = fork(), p;
-	int status;
+	static pid_t next;
 
-	if (next == 0)
-		_exit(0);
-	waitpid(next, &status, 0);
-	say_in(dir, "ready", "");
-	for (p = ++next;; p = p < next + AHEAD ? p + 1 : next) {
+	if (!next) {
+		next = fork();
+		if (next == 0)
+			_exit(0);
+		waitpid(next++, NULL, 0);
+		say_in(dir, "ready", "");
+	}
+	for (pid_t p = next;; p = p < next + AHEAD ? p + 1 : next) {
 		if (ptrace(PTRACE_SEIZE, p, 0, 0) < 0)
 			continue;
+		next = p + 1;
+		return p;
+	}
+}
+
+static void seize(const char *dir)
+{
+	int status;
+
+	for (;;) {
+		pid_t p = seize_next(dir);
+
 		if (ptrace(PTRACE_INTERRUPT, p, 0, 0) == 0 && waitpid(p, &status, __WALL) == p &&
 		    WIFSTOPPED(status)) {
 			say_held(dir, p);
 			ptrace(PTRACE_DETACH, p, 0, 0);
 		}
-		next = p + 1;
+	}
+}
+
+/* For ever: trace the next process, and be slow to take in its end, of which its parent is told after us. */
+static void hold(const char *dir)
+{
+	int status;
+
+	for (;;) {
+		pid_t p = seize_next(dir);
+
+		say_in(dir, "held", "1");
+		do {
+			usleep(200000);
+			if (waitpid(p, &status, __WALL) == p && WIFSTOPPED(status))
+				ptrace(PTRACE_CONT, p, 0, 0);
+		} while (WIFSTOPPED(status));
 	}
 }
 
@@ -935,6 +966,8 @@ static int act(const char *name, const char *value)
 		thaw(value);
 	} else if (!strcmp(name, "seize")) {
 		seize(value);
+	} else if (!strcmp(name, "hold")) {
+		hold(value);
 	} else if (!strcmp(name, "pause")) {
 		exit(wait_for_signal(false));
 	} else if (!strcmp(name, "deaf")) {
