@@ -62,10 +62,10 @@ char *rb_xstrdup(const char *s)
 static struct rb_arena_block *pool_take(void)
 {
 	uint32_t taken = __atomic_load_n(&pool_taken, __ATOMIC_RELAXED);
-	unsigned i;
+	int i; /* signed: there may be none */
 
 	do {
-		i = (unsigned)__builtin_ctz(~taken);
+		i = __builtin_ctz(~taken);
 		if (i >= POOL_BLOCKS)
 			return NULL;
 	} while (!__atomic_compare_exchange_n(&pool_taken, &taken, taken | 1u << i, false,
