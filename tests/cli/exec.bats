@@ -565,3 +565,17 @@ hostile() {
 	rb delete --force "$(cid b)"
 	leaks
 }
+
+@test "exec: --apparmor goes with whoever enters through the fork to the program" {
+	requires apparmor apparmor_parser
+	local user
+	echo "profile rbt-$SUFFIX flags=(attach_disconnected) { file, capability, network, }" >"$T/profile"
+	apparmor_parser -a "$T/profile"
+	up
+	for user in 0 1000; do
+		inside --apparmor "rbt-$SUFFIX" --user $user -- security
+		expect .apparmor_label "\"rbt-$SUFFIX (enforce)\""
+	done
+	rb delete --force "$(cid b)"
+	apparmor_parser -R "$T/profile"
+}
