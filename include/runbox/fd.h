@@ -59,14 +59,15 @@ int rb_write_file(int dir_fd, const char *path, const char *text);
  * (O_TMPFILE). Return: a descriptor, the caller's, or -errno; not each file system and kernel can */
 int rb_prepare_file(int dir_fd, const void *buf, size_t len, mode_t mode);
 
-/** rb_place_file() - the name for a file of rb_prepare_file(); it appears whole. Return: 0 or -errno (-EEXIST) */
+/** rb_place_file() - the name for a file of rb_prepare_file(); it appears whole. Return: 0 or -errno
+ * (-EEXIST) */
 int rb_place_file(int fd, int dir_fd, const char *name);
 
 /**
  * rb_replace_file() - make or replace a file whole
  *
- * A new one is linked in from O_TMPFILE; one that is there gives way to a temporary file (O_EXCL) in the same
- * directory by rename.
+ * A new one is linked in from O_TMPFILE; one that is there gives way to a temporary file (O_EXCL)
+ * in the same directory by rename.
  * @mode: of the new file
  * Return: 0 or -errno; nothing is left behind on failure
  */

@@ -1,11 +1,14 @@
-/* glibc_abi.c - what archives that were compiled for glibc ask of their C library, for a runbox of musl
+/* glibc_abi.c - what archives that were compiled for glibc ask of their C library, for a runbox of
+ * musl
  *
- * Debian has libyajl, libseccomp and libcap as archives for glibc only. Of what they take from a C library the
- * types are the same on machines of 64 bits, and musl has all but the names below: of calls that glibc's headers
- * make of printf(3) for _FORTIFY_SOURCE, and of large files, which later musl no longer links. @flag asks to
- * refuse %n, which none of them uses; @room is the size of the buffer.
+ * Debian has libyajl, libseccomp and libcap as archives for glibc only. Of what they take from a C
+ * library the types are the same on machines of 64 bits, and musl has all but the names below: of
+ * calls that glibc's headers make of printf(3) for _FORTIFY_SOURCE, and of large files, which later
+ * musl no longer links. @flag asks to refuse %n, which none of them uses; @room is the size of the
+ * buffer.
  *
- * Linked into runbox by --enable-static=musl alone. Sources: Linux Standard Base, "Interfaces for libc".
+ * Linked into runbox by --enable-static=musl alone. Sources: Linux Standard Base, "Interfaces for
+ * libc".
  */
 #include <fcntl.h>
 #include <stdarg.h>

@@ -20,8 +20,9 @@ struct rb_arena_block {
 	_Alignas(max_align_t) char data[];
 };
 
-/* The first blocks are the program's own memory. The one given back last is warm and is taken first, and to
- * give one back writes nothing into it: after a clone that would copy its page. A sanitizer wants to see each. */
+/* The first blocks are the program's own memory. The one given back last is warm and is taken
+ * first, and to give one back writes nothing into it: after a clone that would copy its page. A
+ * sanitizer wants to see each. */
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_BLOCKS 0
 #elif defined(__has_feature)

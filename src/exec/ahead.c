@@ -87,8 +87,8 @@ static void drop(struct rb_ahead *a)
 
 void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 {
-	/* the C library's own would be 8 MiB, mapped, protected and unmapped again while both sides run; one run,
-	 * one thread */
+	/* the C library's own would be 8 MiB, mapped, protected and unmapped again while both sides
+	 * run; one run, one thread */
 	static _Alignas(4096) char stack[65536];
 	pthread_attr_t attr;
 	struct rb_ahead *a;

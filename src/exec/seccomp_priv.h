@@ -20,7 +20,8 @@ int rb_seccomp_compile(const struct rb_seccomp *profile, struct rb_buf *bpf, str
 /**
  * rb_seccomp_shrink() - the same filter with fewer instructions
  * @bpf: an array of struct sock_filter; replaced
- * Return: false, with @bpf as it was, if it has instructions that libseccomp does not write, or would not get shorter
+ * Return: false, with @bpf as it was, if it has instructions that libseccomp does not write, or
+ * would not get shorter
  */
 bool rb_seccomp_shrink(struct rb_buf *bpf);
 
@@ -32,7 +33,8 @@ bool rb_seccomp_shrink(struct rb_buf *bpf);
 int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_buf *bpf,
 		      struct rb_err *err);
 
-/** rb_seccomp_lets_exec() - can who is under this filter still clone, and become the program, as exec does? */
+/** rb_seccomp_lets_exec() - can who is under this filter still clone, and become the program, as
+ * exec does? */
 bool rb_seccomp_lets_exec(const struct rb_buf *bpf);
 
 #endif

@@ -1,16 +1,18 @@
 /* seccomp_shrink.c - the same filter with fewer instructions
  *
- * libseccomp compares with the number of each call; neighbours that get the same answer need one comparison for
- * all of them. The kernel translates the program at each load, asks it about each call (seccomp_filter.rst), and
- * runs it for each call that it cannot answer itself; an engine's profile shrinks to a quarter.
+ * libseccomp compares with the number of each call; neighbours that get the same answer need one
+ * comparison for all of them. The kernel translates the program at each load, asks it about each
+ * call (seccomp_filter.rst), and runs it for each call that it cannot answer itself; an engine's
+ * profile shrinks to a quarter.
  *
- * How: as long as the program has only seen architecture and number of a call, what it does is the same between two
- * of the constants that it compares with. So it is walked for one value of each such interval, up to its answer or
- * to where it loads something else (an argument, the instruction pointer). Equal neighbours are joined, a search
- * tree over them is written, and what tests arguments is copied as it is.
+ * How: as long as the program has only seen architecture and number of a call, what it does is the
+ * same between two of the constants that it compares with. So it is walked for one value of each
+ * such interval, up to its answer or to where it loads something else (an argument, the instruction
+ * pointer). Equal neighbours are joined, a search tree over them is written, and what tests
+ * arguments is copied as it is.
  *
- * Rule: when in doubt the program stays as it was: with an instruction that is not expected, or if the new one, walked
- * in the same way, gives another answer anywhere.
+ * Rule: when in doubt the program stays as it was: with an instruction that is not expected, or if
+ * the new one, walked in the same way, gives another answer anywhere.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -35,8 +37,8 @@ struct outcome {
 	uint32_t value;
 };
 
-/* All values from @from up to the next one's. @value: of a list of calls the outcome, of one of architectures a
- * list. */
+/* All values from @from up to the next one's. @value: of a list of calls the outcome, of one of
+ * architectures a list. */
 struct interval {
 	uint32_t from;
 	struct outcome to;
@@ -195,8 +197,8 @@ static bool same_list(const struct intervals *a, const struct intervals *b)
 	return true;
 }
 
-/* Constants with which the architecture may be compared: what may be in the accumulator is handed down all jumps,
- * which only lead forward. */
+/* Constants with which the architecture may be compared: what may be in the accumulator is handed
+ * down all jumps, which only lead forward. */
 static size_t list_archs(struct rb_arena *arena, const struct program *p, uint32_t *v)
 {
 	bool *holds = rb_arena_alloc(arena, p->n * sizeof(*holds));

@@ -43,7 +43,8 @@ static inline int rb_set_mempolicy(int mode, const unsigned long *nodes, unsigne
 	return (int)syscall(SYS_set_mempolicy, mode, nodes, max_node);
 }
 
-/* Not setrlimit(3), whose types differ from one C library and machine to the other; the limits are always 64 bits. */
+/* Not setrlimit(3), whose types differ from one C library and machine to the other; the limits are
+ * always 64 bits. */
 static inline int rb_setrlimit(int resource, uint64_t soft, uint64_t hard)
 {
 	const uint64_t limit[2] = { soft, hard }; /* struct rlimit64 */

@@ -1,9 +1,10 @@
 /* json.c - JSON text into a tree in an arena
  *
- * The only file that knows yajl. yajl's streaming parser finds the tokens; this file builds the tree, keeps
- * the place of each value and holds the limits of json.h. What yajl does not check (overlong UTF-8, lone
- * surrogates, \u0000) is looked for in one pass over the text before yajl sees it; so yajl's own decoding of
- * a cut surrogate pair, which once read past its buffer (CVE-2017-16516), is never reached.
+ * The only file that knows yajl. yajl's streaming parser finds the tokens; this file builds the
+ * tree, keeps the place of each value and holds the limits of json.h. What yajl does not check
+ * (overlong UTF-8, lone surrogates, \u0000) is looked for in one pass over the text before yajl
+ * sees it; so yajl's own decoding of a cut surrogate pair, which once read past its buffer
+ * (CVE-2017-16516), is never reached.
  * Source: RFC 8259; yajl_parse.h.
  */
 #include "runbox/json.h"
@@ -125,7 +126,8 @@ static size_t utf8_len(const unsigned char *s, size_t left)
 	return n;
 }
 
-/* Eight bytes of ASCII with neither a NUL nor a backslash among them. A byte of v is zero where subtracting 1 borrows. */
+/* Eight bytes of ASCII with neither a NUL nor a backslash among them. A byte of v is zero where
+ * subtracting 1 borrows. */
 static bool is_plain(const unsigned char *s)
 {
 	const uint64_t ones = UINT64_MAX / 255, backslashes = ones * '\\';

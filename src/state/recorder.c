@@ -140,8 +140,8 @@ static bool may_freeze(const struct rb_hierarchy *h)
 	return h->v2 || h->controllers & RB_CG_BIT(RB_CG_FREEZER);
 }
 
-/* The container's cgroup directories: the step that moves the process into them names them all. Those with a
- * freezer first, so that the status need not be looked for in each (state.c). */
+/* The container's cgroup directories: the step that moves the process into them names them all.
+ * Those with a freezer first, so that the status need not be looked for in each (state.c). */
 static void add_cgroups(const struct rb_plan *plan, struct rb_state *state)
 {
 	size_t n = 0;
@@ -191,8 +191,9 @@ static void write_state(struct rb_record *rec)
 	rb_state_text(&state, &rec->text);
 }
 
-/* While the child is at work the host side has time: what nobody needs before it is ready is written here, but
- * before any hook can run, for the hooks of the end are in the copy of config.json. */
+/* While the child is at work the host side has time: what nobody needs before it is ready is
+ * written here, but before any hook can run, for the hooks of the end are in the copy of
+ * config.json. */
 static int child(void *ctx, pid_t pid, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
