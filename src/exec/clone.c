@@ -224,6 +224,7 @@ static void __attribute__((noreturn)) enter(struct rb_run *run, const struct rb_
 					    const struct entry *e, struct rb_verdict *verdict)
 {
 	rb_self_release();
+	rb_oom_score_ahead(run);
 	/* what it enters may be hostile: nothing of it may be read or traced from there */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (e->go(run, step, e->fds, &verdict->err) < 0)

@@ -213,6 +213,8 @@ void rb_close_others(const struct rb_run *run, const int *keep, size_t n);
 /** rb_child_enter() - first of all in the child: die with the runtime, and hide; on exec the go-between,
  * which has hidden, forgets the host */
 void rb_child_enter(struct rb_run *run);
+void rb_oom_score_ahead(const struct rb_run *run);
+
 /** rb_child_main() - the container's first process, or who goes into it on exec: walk the child's rows,
  * never returns */
 void rb_child_main(struct rb_run *run) __attribute__((noreturn));

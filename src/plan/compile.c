@@ -55,6 +55,9 @@ static compile_fn *const emitters[] = {
 	/* --- host, while the child waits --- */
 	/* from outside: a process cannot map more than its own id (user_namespaces(7)) */
 	emit_id_map,
+	/* from outside: lowering the score needs CAP_SYS_RESOURCE (proc(5)), which the child gives up;
+	 * and before it is let go: from then on it hides its files in /proc from its own user */
+	emit_oom_score,
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
 	/* first of all in the child, or meanwhile by the host side: then whoever depends on it
@@ -62,8 +65,6 @@ static compile_fn *const emitters[] = {
 	emit_attach,
 	/* before the child makes or becomes anything: what it forks is born in the class of its parent */
 	emit_rdt,
-	/* before the child gives up its rights: lowering the score needs CAP_SYS_RESOURCE (proc(5)) */
-	emit_oom_score,
 	/* the namespace is there; all of it while the child makes its mounts */
 	emit_net_links,
 
