@@ -15,13 +15,39 @@ LIB=$SRCDIR/tests/lib
 # --- set-up ---
 
 rb_setup() {
-	SUFFIX=$(printf '%04x%04x' $RANDOM $((BASHPID & 0xffff)))
+	quick_trace
+	printf -v SUFFIX '%04x%04x' $RANDOM $((BASHPID & 0xffff))
 	T=/tmp/rbt-$SUFFIX.$RANDOM
 	mkdir -m 755 "$T" # fails when it is there
 	ROOT=$T/state
+	# the program with what each call needs: this state root, and the manager that RB_MANAGER names (cgroupfs, systemd)
+	RB=("$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"})
 	unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID RUNBOX_FAULT RUNBOX_DEBUG
+	if [ "$EUID" -ne 0 ] && [ "${RB_MANAGER:-}" = systemd ]; then
+		export XDG_RUNTIME_DIR=/run/user/$EUID DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/$EUID/bus
+	fi
 	# processes made by this test are found by it (see left_processes)
 	export RBT_SUFFIX=$SUFFIX
+}
+
+# quick_trace: the line that failed is looked for when it has failed. bats does so before each command of a test
+# and of what it calls, which takes more time than the commands: nine tenths of that of an empty test.
+quick_trace() {
+	declare -F bats_error_trap bats_capture_stack_trace >/dev/null || return 0
+	trap - DEBUG
+	trap 'RB_RETURNED="$LINENO $FUNCNAME $BASH_SOURCE"' RETURN
+	trap 'error_trace "$RB_RETURNED"' ERR
+}
+
+# error_trace RETURNED: for bats, where the first command failed; RETURNED is the last return from a function, for a
+# test that fails by its own `return` has no command left to point at
+error_trace() {
+	bats_error_trap # first, for it takes $?
+	[ -z "${RB_TRACED:-}" ] || return 0
+	RB_TRACED=1
+	bats_capture_stack_trace
+	# shellcheck disable=SC2034 # bats reads it
+	[ "${FUNCNAME[1]}" != bats_perform_test ] || BATS_DEBUG_LAST_STACK_TRACE=("$1")
 }
 
 rb_teardown() {
@@ -36,7 +62,7 @@ end_all() {
 	for dir in "$ROOT"/[!@]*/; do
 		[ -d "$dir" ] || continue
 		id=$(basename "$dir")
-		timeout 20 "$RUNBOX" --root "$ROOT" delete --force "$id" 2>/dev/null || true
+		timeout 20 "${RB[@]}" delete --force "$id" 2>/dev/null || true
 	done
 	while read -r pid _; do
 		kill -KILL "$pid" 2>/dev/null || true
@@ -54,7 +80,8 @@ requires() {
 	local word
 	for word in "$@"; do
 		case $word in
-		root) [ "$(id -u)" -eq 0 ] || skip "needs root" ;;
+		root) [ "$EUID" -eq 0 ] || skip "needs root" ;;
+		containers) [ "$EUID" -eq 0 ] || user_ids || skip "needs root, or subordinate ids" ;;
 		busybox) [ -x "$BUSYBOX" ] || skip "needs Debian's busybox-static" ;;
 		cgroup1) grep -q ' - cgroup ' /proc/self/mountinfo || skip "needs cgroup v1" ;;
 		cgroup2) grep -q ' - cgroup2 ' /proc/self/mountinfo || skip "needs cgroup v2" ;;
@@ -63,7 +90,7 @@ requires() {
 		timens) [ -e /proc/self/ns/time ] || skip "needs time namespaces" ;;
 		apparmor | selinux) grep -qw "$word" /sys/kernel/security/lsm 2>/dev/null || skip "needs $word in the kernel" ;;
 		numa) [ -e /proc/self/numa_maps ] || skip "needs a kernel with NUMA" ;;
-		cap_*) has_cap "$word" || skip "needs $word" ;;
+		cap_*) { [ "$EUID" -eq 0 ] && has_cap "$word"; } || skip "needs $word" ;;
 		mqueue) grep -qw mqueue /proc/filesystems || skip "needs mqueue in the kernel" ;;
 		two-cpus) [ "$(nproc)" -ge 2 ] || skip "needs two processors" ;;
 		*) command -v "$word" >/dev/null || skip "needs the program $word" ;;
@@ -80,40 +107,90 @@ has_cap() {
 
 # base_rootfs: a root file system made once a file; bundles get hard links of it
 base_rootfs() {
-	local r=$BATS_FILE_TMPDIR/rootfs applet
-	if [ ! -d "$r" ]; then
-		mkdir -p "$r.new"/{bin,dev,etc,mnt,proc,root,sys,tmp,var}
-		chmod 1777 "$r.new/tmp"
-		install -m 755 "$PROBE" "$r.new/bin/probe"
-		printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$r.new/etc/passwd"
-		printf 'root:x:0:\nuser:x:1000:\n' >"$r.new/etc/group"
-		echo 'secret of the image' >"$r.new/etc/secret"
-		echo 'not executable' >"$r.new/bin/plain"
-		if [ -x "$BUSYBOX" ]; then
-			install -m 755 "$BUSYBOX" "$r.new/bin/busybox"
-			for applet in sh cat echo sleep true false ls mount touch readlink id stty; do
-				ln -s busybox "$r.new/bin/$applet"
-			done
-		fi
-		mv "$r.new" "$r"
+	make_base
+	echo "$BATS_FILE_TMPDIR/base/rootfs"
+}
+
+# make_base: that root file system, and what every config.json has, with @PATH@ for its cgroup; so a bundle without
+# edits takes one program
+make_base() {
+	local r=$BATS_FILE_TMPDIR/base.new/rootfs applet
+	[ ! -d "$BATS_FILE_TMPDIR/base" ] || return 0
+	mkdir -p "$r"/{bin,dev,etc,mnt,proc,root,sys,tmp,var}
+	chmod 1777 "$r/tmp"
+	install -m 755 "$PROBE" "$r/bin/probe" || return 1
+	printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' >"$r/etc/passwd"
+	printf 'root:x:0:\nuser:x:1000:\n' >"$r/etc/group"
+	echo 'secret of the image' >"$r/etc/secret"
+	echo 'not executable' >"$r/bin/plain"
+	if [ -x "$BUSYBOX" ]; then
+		install -m 755 "$BUSYBOX" "$r/bin/busybox"
+		for applet in sh cat echo sleep true false ls mount touch readlink id stty; do
+			ln -s busybox "$r/bin/$applet"
+		done
 	fi
-	echo "$r"
+	jq "$(user_edit) | .linux.cgroupsPath = \"@PATH@\"" "$LIB/base.json" >"$BATS_FILE_TMPDIR/base.json" || return 1
+	mv "$BATS_FILE_TMPDIR/base.new" "$BATS_FILE_TMPDIR/base"
+}
+
+# user_edit: what a container of an ordinary user has besides: the user is its root, its subordinate ids the others
+user_edit() {
+	if [ "$EUID" -eq 0 ] || ! user_ids; then
+		echo .
+	else
+		echo ".linux.namespaces += [{type: \"user\"}]
+			| .linux.uidMappings = [{containerID: 0, hostID: $EUID, size: 1}, {containerID: 1, hostID: $SUBID, size: 65536}]
+			| .linux.gidMappings = .linux.uidMappings"
+	fi
+}
+
+# user_ids: has this user subordinate ids? The first is in SUBID.
+user_ids() {
+	local name first
+	while IFS=: read -r name first _; do
+		if [ "$name" = "$(id -un)" ]; then SUBID=$first && return; fi
+	done </etc/subuid
+	return 1
+} 2>/dev/null
+
+# cgroup_path NAME: as make_bundle does, sets CGROUPS_PATH, the cgroupsPath of a bundle, in the form of the manager,
+# and CGROUP_END, how the path of the cgroup that comes of it ends; an ordinary user's is below the cgroup of the
+# user's own systemd
+# shellcheck disable=SC2034 # the tests read them
+cgroup_path() {
+	CGROUPS_PATH=/rbt-$SUFFIX/$1
+	CGROUP_END=$CGROUPS_PATH
+	if [ "${RB_MANAGER:-}" = systemd ]; then
+		CGROUPS_PATH=rbt.slice:rbt-$SUFFIX:$1
+		CGROUP_END=/rbt-$SUFFIX-$1.scope
+	elif [ "$EUID" -ne 0 ]; then
+		local own
+		while IFS= read -r own; do
+			[[ $own != 0::* ]] || break
+		done </proc/self/cgroup
+		own=${own#0::}
+		CGROUPS_PATH=${own%/app.slice/*}$CGROUPS_PATH
+	fi
 }
 
 # make_bundle NAME [JQ...]: $T/NAME with a rootfs and tests/lib/base.json, edited by each jq program;
 # $bundle, $suffix are there for it. Prints nothing. A file is not written in place in a rootfs (it is a
 # hard link): replace it.
 make_bundle() {
-	# shellcheck disable=SC2016 # jq's variables
-	local name=$1 dir=$T/$1 all='.linux.cgroupsPath = "/rbt-\($suffix)/\($name)"' edit
+	local name=$1 dir=$T/$1 all=. edit text
 	shift
-	# shellcheck disable=SC2016
-	[ "${RB_MANAGER:-}" != systemd ] || all='.linux.cgroupsPath = "rbt.slice:rbt-\($suffix):\($name)"'
-	for edit in "$@"; do all+=" | ($edit)"; done
+	make_base
+	cgroup_path "$name"
+	read -rd '' text <"$BATS_FILE_TMPDIR/base.json" || true
+	text=${text/@PATH@/"$CGROUPS_PATH"}
 	if [ -e "$dir/rootfs" ]; then rm -rf "$dir/rootfs"; fi
-	mkdir -p "$dir"
-	cp -al "$(base_rootfs)" "$dir/rootfs"
-	jq --arg name "$name" --arg bundle "$dir" --arg suffix "$SUFFIX" "$all" "$LIB/base.json" >"$dir/config.json"
+	cp -al "$BATS_FILE_TMPDIR/base/." "$dir"
+	if [ $# -eq 0 ]; then
+		printf '%s\n' "$text" >"$dir/config.json"
+		return
+	fi
+	for edit in "$@"; do all+=" | ($edit)"; done
+	jq --arg name "$name" --arg bundle "$dir" --arg suffix "$SUFFIX" "$all" <<<"$text" >"$dir/config.json"
 }
 
 # edit_bundle NAME JQ: edits a config.json; $bundle, $suffix are there for the program
@@ -123,27 +200,46 @@ edit_bundle() {
 	printf '%s\n' "$text" >"$T/$1/config.json"
 }
 
-# args NAME ARG...: sets process.args
+# args NAME ARG...: sets process.args; by jq only where an argument or the file is not as it usually is
 args() {
-	local name=$1 text
+	local file=$T/$1/config.json text head tail key=$'\n    "args": [\n' list='' arg
 	shift
-	text=$(jq '.process.args = $ARGS.positional' "$T/$name/config.json" --args -- "$@") || return 1
-	printf '%s\n' "$text" >"$T/$name/config.json"
+	read -rd '' text <"$file" || true
+	head=${text%%"$key"*} tail=${text#*"$key"}
+	# as jq writes it, and in `process`
+	if [[ $# -gt 0 && $* != *[![:print:]]* && $head = *$'\n  "process": {\n'* &&
+		${head##*$'\n  "process": {\n'} != *$'\n  }'* ]]; then
+		for arg; do
+			arg=${arg//\\/\\\\}
+			list+=${list:+,$'\n'}"      \"${arg//\"/\\\"}\""
+		done
+		printf '%s\n' "$head$key$list"$'\n    ]'"${tail#*$'\n    ]'}" >"$file"
+	else
+		text=$(jq '.process.args = $ARGS.positional' "$file" --args -- "$@") || return 1
+		printf '%s\n' "$text" >"$file"
+	fi
 }
 
 # engine_bundle NAME FILE: a bundle of an engine's config.json (tests/data), made to run here
 engine_bundle() {
 	local dir=$T/$1
-	mkdir -p "$dir"
-	cp -al "$(base_rootfs)" "$dir/rootfs"
-	jq --arg p "/rbt-$SUFFIX/$1" --arg rootfs "$dir/rootfs" '.linux.cgroupsPath = $p | .root.path = $rootfs' "$2" >"$dir/config.json"
+	make_base
+	cgroup_path "$1"
+	cp -al "$BATS_FILE_TMPDIR/base/." "$dir"
+	jq --arg p "$CGROUPS_PATH" --arg rootfs "$dir/rootfs" '.linux.cgroupsPath = $p | .root.path = $rootfs' "$2" >"$dir/config.json"
 }
 
 # --- the program ---
 
 # rb ARG...: runbox with this test's state root, and with the manager that RB_MANAGER names (cgroupfs, systemd)
 rb() {
-	"$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} "$@"
+	"${RB[@]}" "$@"
+}
+
+# copy_runbox: from here on, a copy in $T with the helpers that it looks for beside it
+copy_runbox() {
+	cp "$RUNBOX" "${RUNBOX%/*}"/runbox-systemd "${RUNBOX%/*}"/runbox-veth "$T/"
+	RB[0]=$T/runbox
 }
 
 # cid NAME: the container's id
@@ -155,7 +251,7 @@ cid() {
 run_bundle() {
 	local name=$1
 	shift
-	rb run --bundle "$T/$name" "$@" "$(cid "$name")"
+	rb run --bundle "$T/$name" "$@" "$name-$SUFFIX"
 }
 
 # create_bundle NAME [OPTION...], start_bundle NAME [OPTION...]: left created, left started.
@@ -163,14 +259,14 @@ run_bundle() {
 create_bundle() {
 	local name=$1
 	shift
-	rb create --bundle "$T/$name" "$@" "$(cid "$name")" >"$T/$name.out" 2>"$T/$name.err" </dev/null 3>&- 4>&- || {
+	rb create --bundle "$T/$name" "$@" "$name-$SUFFIX" >"$T/$name.out" 2>"$T/$name.err" </dev/null 3>&- 4>&- || {
 		cat "$T/$name.err" >&2
 		return 1
 	}
 }
 
 start_bundle() {
-	create_bundle "$@" && rb start "$(cid "$1")"
+	create_bundle "$@" && rb start "$1-$SUFFIX"
 }
 
 # look NAME SECTION...: runs the probe in bundle NAME and keeps what it saw in $SEEN
@@ -220,11 +316,15 @@ wait_for() {
 }
 
 status_of() {
-	rb state "$(cid "$1")" 2>/dev/null | jq -r .status
+	status_is "$1" '' || true
+	[ -z "$STATUS" ] || echo "$STATUS"
 }
 
+# status_is NAME STATUS: is it? What it is, if anything, is in $STATUS.
 status_is() {
-	[ "$(status_of "$1")" = "$2" ]
+	STATUS=$(rb state "$1-$SUFFIX" 2>/dev/null)
+	if [[ $STATUS =~ \"status\":\ *\"([a-z]*)\" ]]; then STATUS=${BASH_REMATCH[1]}; else STATUS=; fi
+	[ "$STATUS" = "$2" ]
 }
 
 wait_status() {
@@ -232,7 +332,9 @@ wait_status() {
 }
 
 pid_of() {
-	rb state "$(cid "$1")" | jq .pid
+	local text
+	text=$(rb state "$1-$SUFFIX")
+	[[ $text =~ \"pid\":\ *([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
 gone() {
@@ -255,10 +357,8 @@ fails() {
 }
 
 assert_status() {
-	local got
-	got=$(status_of "$1")
-	[ "$got" = "$2" ] || {
-		echo "status of $1: expected $2, got $got" >&2
+	status_is "$1" "$2" || {
+		echo "status of $1: expected $2, got $STATUS" >&2
 		return 1
 	}
 }

@@ -40,7 +40,7 @@ in_layout() {
 	needs_layout "$1"
 	LAYOUT=$1
 	# shellcheck disable=SC2317 # the tests call it
-	rb() { under "$LAYOUT" "$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} "$@"; }
+	rb() { under "$LAYOUT" "${RB[@]}" "$@"; }
 }
 
 # cgroup_value NAME FILE: what a file of the container's cgroups says, where the layout shows it

@@ -36,14 +36,14 @@ in_host() {
 }
 
 rb() {
-	in_host "$RUNBOX" --root "$ROOT" "$@"
+	in_host "${RB[@]}" "$@"
 }
 
 # net_bundle NAME NETWORK [JQ...]: a bundle with that network object, asleep, with the rights of a server
 net_bundle() {
 	local name=$1 network=$2
 	shift 2
-	make_bundle "$name" ".runbox.network = $network" '.hostname = "host-" + (.linux.cgroupsPath | split("/") | last)' \
+	make_bundle "$name" ".runbox.network = $network" '.hostname = "host-" + (.linux.cgroupsPath | split("/") | last | split(":") | last)' \
 		'.process.capabilities = (["bounding", "effective", "permitted"]
 			| map({(.): ["CAP_NET_RAW", "CAP_NET_BIND_SERVICE", "CAP_KILL"]}) | add)' \
 		'.process.args = ["/bin/busybox", "sleep", "1000"]' "$@"
