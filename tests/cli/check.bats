@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # check.bats - runbox check
+# as: root
 load ../lib/helpers
 
 @test "check: a good bundle is silent success" {

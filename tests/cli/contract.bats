@@ -2,6 +2,7 @@
 # contract.bats - what engines call and read back: spellings, texts, files, exit statuses
 #
 # Each test names the engine whose code leans on it.
+# as: root
 load ../lib/helpers
 
 @test "contract: --version is three lines; --help fits a screen (engines, dockerd)" {
@@ -21,7 +22,7 @@ load ../lib/helpers
 
 # go-runc's way of calling
 shim() {
-	"$RUNBOX" --root "$ROOT" --log "$T/web/log.json" --log-format json "$@"
+	"${RB[@]}" --log "$T/web/log.json" --log-format json "$@"
 }
 
 @test "contract: the life of a container as containerd's shim drives it" {
@@ -99,12 +100,12 @@ shim() {
 @test "contract: an environment without HOME and PATH is enough (podman)" {
 	make_bundle web
 	args web /bin/probe exit=0
-	env -i XDG_RUNTIME_DIR="$T" "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)"
+	env -i XDG_RUNTIME_DIR="$T" "${RB[@]}" run --bundle "$T/web" "$(cid web)"
 	leaks
 }
 
 @test "contract: global options of all runtimes are taken" {
-	make_bundle web
+	make_bundle web 'del(.linux.cgroupsPath)'
 	args web /bin/probe exit=0
 	"$RUNBOX" --debug --log /dev/null --log-format text --root "$ROOT" --cgroup-manager cgroupfs --rootless auto run --bundle "$T/web" "$(cid web)" 2>/dev/null
 	"$RUNBOX" --root="$ROOT" --log-level=error --cgroup-manager=disabled run --bundle "$T/web" --no-new-keyring --no-subreaper "$(cid web)"
@@ -136,7 +137,7 @@ one_record() {
 	local format=$1 want=$2 r=0 said
 	shift 2
 	rm -f "$T/log"
-	"$RUNBOX" --root "$ROOT" --log "$T/log" --log-format "$format" "$@" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
+	"${RB[@]}" --log "$T/log" --log-format "$format" "$@" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
 	said=$(sed 's/^runbox: //' "$T/err")
 	[ $r -eq "$want" ] && [ "$(wc -l <"$T/err")" -eq 1 ] && [ "$(wc -l <"$T/log")" -eq 1 ] || {
 		echo "$*: status $r, $(cat "$T/err" "$T/log")" >&2
@@ -248,10 +249,10 @@ phrases='not found|executable file not found|no such file or directory|system ca
 	# with a free descriptor 2 the log would be opened there, and the message written into it
 	for closed in '0<&-' '1>&-' '2>&-' '0<&- 1>&-' '1>&- 2>&-' '0<&- 1>&- 2>&-'; do
 		rm -f "$T/log"
-		run -1 bash -c "exec 3>&- 4>&- $closed; exec '$RUNBOX' --root '$ROOT' --log '$T/log' --log-format json state none"
+		run -1 bash -c "exec 3>&- 4>&- $closed; exec ${RB[*]@Q} --log '$T/log' --log-format json state none"
 		jq -es 'length == 1 and .[0].msg == "container none does not exist"' "$T/log"
 		# what was closed is /dev/null inside, and nothing else is open
-		bash -c "exec 3>&- 4>&- </dev/zero >'$T/out' 2>'$T/err'; exec $closed; exec '$RUNBOX' --root '$ROOT' run --detach --bundle '$T/web' '$(cid web)'"
+		bash -c "exec 3>&- 4>&- </dev/zero >'$T/out' 2>'$T/err'; exec $closed; exec ${RB[*]@Q} run --detach --bundle '$T/web' '$(cid web)'"
 		ls -l "/proc/$(pid_of web)/fd" | tee "$T/streams"
 		[ "$(grep -c ' [012] -> /' "$T/streams")" -eq 3 ]
 		[ "$(grep -c ' [012] -> /dev/null' "$T/streams")" -eq "$(wc -w <<<"$closed")" ]
@@ -289,7 +290,7 @@ phrases='not found|executable file not found|no such file or directory|system ca
 @test "contract: with no environment at all each verb works (podman, cri-o)" {
 	make_bundle web
 	args web /bin/probe pause=1
-	bare() { env -i "$RUNBOX" --root "$ROOT" "$@"; }
+	bare() { env -i "${RB[@]}" "$@"; }
 	bare create --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
 	bare start "$(cid web)"
 	bare state "$(cid web)" | jq -e '.status == "running"'
@@ -368,12 +369,12 @@ phrases='not found|executable file not found|no such file or directory|system ca
 	requires root setpriv
 	make_bundle web '.process.capabilities = ({"bounding": ["CAP_MKNOD", "CAP_KILL"]} | .permitted = .bounding | .effective = .bounding)'
 	args web /bin/probe caps
-	SEEN=$(setpriv --bounding-set=-mknod --inh-caps=-all "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)" 2>"$T/err" 3>&- 4>&-)
+	SEEN=$(setpriv --bounding-set=-mknod --inh-caps=-all "${RB[@]}" run --bundle "$T/web" "$(cid web)" 2>"$T/err" 3>&- 4>&-)
 	expect .caps.effective '["CAP_KILL"]'
 	expect .caps.bounding '["CAP_KILL"]'
 	grep -q 'warning.*CAP_MKNOD' "$T/err"
 	# for an engine, whose log takes errors alone, nothing is said
-	SEEN=$(setpriv --bounding-set=-mknod "$RUNBOX" --root "$ROOT" --log "$T/log" --log-format json run --bundle "$T/web" "$(cid web)" 2>"$T/err" 3>&- 4>&-)
+	SEEN=$(setpriv --bounding-set=-mknod "${RB[@]}" --log "$T/log" --log-format json run --bundle "$T/web" "$(cid web)" 2>"$T/err" 3>&- 4>&-)
 	[ ! -s "$T/log" ] && [ ! -s "$T/err" ]
 	leaks
 }

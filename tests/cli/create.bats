@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # create.bats - runbox create
+# as: root root-systemd rootless rootless-systemd
 load ../lib/helpers
 
 @test "create: a container waits, its program has not run" {
@@ -116,7 +117,7 @@ load ../lib/helpers
 	SEEN=$(run_bundle web --preserve-fds 2 3</etc/passwd 4</etc/group 5</dev/zero)
 	expect '.fds | keys' '["0","1","2","3","4"]'
 	expect '.fds."3"' '"/etc/passwd"'
-	SEEN=$(export LISTEN_FDS=1 LISTEN_PID=$BASHPID; exec "$RUNBOX" --root "$ROOT" ${RB_MANAGER:+--cgroup-manager "$RB_MANAGER"} run --bundle "$T/web" --preserve-fds=1 "$(cid web)" 3</etc/passwd 4</etc/group 5</dev/zero)
+	SEEN=$(export LISTEN_FDS=1 LISTEN_PID=$BASHPID; exec "${RB[@]}" run --bundle "$T/web" --preserve-fds=1 "$(cid web)" 3</etc/passwd 4</etc/group 5</dev/zero)
 	expect '.fds | keys' '["0","1","2","3","4"]'
 	expect '.env | map(select(startswith("LISTEN_"))) | sort' '["LISTEN_FDS=1","LISTEN_PID=1"]'
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # delete.bats - runbox delete
-# as: root systemd
+# as: root root-systemd rootless rootless-systemd
 load ../lib/helpers
 
 @test "delete: a stopped container leaves nothing and frees the id" {
@@ -64,13 +64,14 @@ load ../lib/helpers
 }
 
 @test "delete: cgroups that the container made below its own go too" {
-	requires root
+	requires containers
 	make_bundle web
 	args web /bin/probe pause=1
 	start_bundle web
 	local dir
+	cgroup_path web
 	for dir in $(left_cgroups); do
-		[[ $dir == */web ]] && mkdir -p "$dir/inner/most"
+		[[ $dir == *$CGROUP_END ]] && mkdir -p "$dir/inner/most"
 	done
 	rb delete --force "$(cid web)"
 	leaks

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # events.bats - runbox events: what a container uses, and when it runs out of memory
-# as: root systemd
+# as: root root-systemd rootless rootless-systemd
 # vm: first
 load ../lib/helpers
 load ../lib/layouts
 
 setup() {
 	rb_setup
-	requires root
+	requires containers
 }
 
 start_web() {
@@ -20,7 +20,7 @@ start_web() {
 watch_bundle() {
 	local name=$1
 	shift
-	"$RUNBOX" --root "$ROOT" events "$@" "$(cid "$name")" >"$T/events" 2>"$T/events.err" </dev/null 3>&- 4>&- &
+	"${RB[@]}" events "$@" "$(cid "$name")" >"$T/events" 2>"$T/events.err" </dev/null 3>&- 4>&- &
 	WATCH=$!
 }
 
@@ -33,7 +33,7 @@ ended() { ! kill -0 "$WATCH" 2>/dev/null; }
 
 @test "events: --stats prints one object with the parts that runc prints" {
 	start_web '.linux.resources = {"memory": {"limit": 67108864}, "pids": {"limit": 60}, "cpu": {"shares": 512}}'
-	wait_for 5 sh -c "[ \$('$RUNBOX' --root '$ROOT' ps -f json '$(cid web)' | jq length) -eq 3 ]"
+	wait_for 5 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 3 ]"
 	rb events --stats "$(cid web)" >"$T/events"
 	[ "$(wc -l <"$T/events")" -eq 1 ]
 	jq -e --arg id "$(cid web)" '.type == "stats" and .id == $id' "$T/events"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # features.bats - runbox features
+# as: root
 load ../lib/helpers
 
 @test "features: one JSON document on stdout, nothing on stderr, no state made" {

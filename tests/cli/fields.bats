@@ -4,6 +4,7 @@
 # One row a field: what is put into tests/lib/base.json, which sections the probe prints, what is
 # looked at, and what it must be. Names start with the field; the last test holds the names against
 # the schema, so that no field is forgotten.
+# as: root root-systemd rootless
 # timeout: 300
 # shellcheck disable=SC2016 # the programs of jq have dollar signs of their own
 
@@ -11,7 +12,7 @@ load ../lib/helpers
 
 setup() {
 	rb_setup
-	requires root busybox
+	requires containers busybox
 }
 
 # --- root, hostname, annotations ---
@@ -178,7 +179,7 @@ setup() {
 	requires two-cpus taskset
 	make_bundle b
 	args b /bin/probe scheduling
-	SEEN=$(taskset -c 0 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)")
+	SEEN=$(taskset -c 0 "${RB[@]}" run --bundle "$T/b" "$(cid b)")
 	expect '.cpus | length' "$(nproc)"
 }
 
@@ -208,7 +209,7 @@ setup() {
 @test "process.terminal: three streams on a terminal that controls the process" {
 	make_bundle b '.process.terminal = true'
 	args b /bin/probe tty args
-	SEEN=$("$LIB/onpty.py" 30x90 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" | tr -d '\r')
+	SEEN=$("$LIB/onpty.py" 30x90 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)" | tr -d '\r')
 	expect '.tty.stdio' '[true,true,true]'
 	expect '.tty.controlling' true
 	expect '[.tty.rows, .tty.cols]' '[30,90]'
@@ -257,6 +258,7 @@ mount_row() {
 }
 
 @test "mounts.options: data of the file system" {
+	requires root
 	mount_row '{"destination": "/mnt", "type": "tmpfs", "source": "t", "options": ["size=8k", "mode=0700", "uid=3"]}' \
 		'.super | split(",") - ["inode64"] | sort' '["mode=700","rw","size=8k","uid=3"]'
 }
@@ -283,20 +285,22 @@ mount_row() {
 }
 
 @test "mounts.options: a bind keeps the flags it had, remounted read-only" {
+	requires root
 	make_bundle b '.mounts += [{"destination": "/mnt", "source": ($bundle + "/src"), "options": ["rbind", "ro"]}]'
 	mkdir "$T/b/src"
 	args b /bin/probe mounts
-	SEEN=$(unshare -m sh -c 'mount -t tmpfs -o nosuid,nodev,noexec t "$0" && exec "$@"' "$T/b/src" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)")
+	SEEN=$(unshare -m sh -c 'mount -t tmpfs -o nosuid,nodev,noexec t "$0" && exec "$@"' "$T/b/src" "${RB[@]}" run --bundle "$T/b" "$(cid b)")
 	expect '[.mounts[] | select(.dest == "/mnt") | .options]' '["ro,nosuid,nodev,noexec,relatime"]'
 }
 
 # tree NAME: src in the bundle with a mount below it, in a private mount namespace
 in_tree() {
 	unshare -m --propagation private sh -c 'mount -t tmpfs top "$0" && mkdir "$0/sub" && mount -t tmpfs low "$0/sub" && exec "$@"' \
-		"$T/b/src" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+		"$T/b/src" "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 }
 
 @test "mounts.options: bind takes one mount, rbind the tree" {
+	requires root
 	make_bundle b '.mounts += [{"destination": "/mnt", "source": "src", "options": ["bind"]}]'
 	mkdir "$T/b/src"
 	args b /bin/probe mounts
@@ -308,6 +312,7 @@ in_tree() {
 }
 
 @test "mounts.options: rro and the other r* words reach the mounts below, ro does not" {
+	requires root
 	make_bundle b '.mounts += [{"destination": "/mnt", "source": "src", "options": ["rbind", "ro"]}]'
 	mkdir "$T/b/src"
 	args b /bin/probe try=/mnt try=/mnt/sub mounts
@@ -327,6 +332,7 @@ in_tree() {
 }
 
 @test "mounts.options: tmpcopyup starts a tmpfs with what was there" {
+	requires root
 	field '.mounts += [{"destination": "/etc", "type": "tmpfs", "source": "t", "options": ["tmpcopyup"]}]' \
 		'text=/etc/secret try=/etc mounts' '.text."/etc/secret"' '"secret of the image"'
 	expect '.try."/etc".write' 0
@@ -352,6 +358,7 @@ in_tree() {
 }
 
 @test "mounts.uidMappings, mounts.gidMappings: owners of an id-mapped mount are shifted" {
+	requires root
 	make_bundle b '.mounts += [{"destination": "/mnt", "type": "none", "source": "src", "options": ["bind"],
 		"uidMappings": [{"containerID": 1000, "hostID": 5000, "size": 10}], "gidMappings": [{"containerID": 1000, "hostID": 6000, "size": 10}]}]'
 	mkdir "$T/b/src"
@@ -409,6 +416,7 @@ in_tree() {
 
 # own TYPE FILE: a new namespace differs from ours; entered by path it is that one; absent, it is ours
 namespace_row() {
+	requires root # to join one by its path
 	local type=$1 file=$2 flag=$3 ours theirs
 	ours=$(readlink "/proc/self/ns/$file")
 	make_bundle b ".linux.namespaces |= (map(select(.type != \"$type\")) + [{\"type\": \"$type\"}])"
@@ -437,6 +445,7 @@ namespace_row() {
 }
 
 @test "linux.namespaces: pid, by path" {
+	requires root
 	make_bundle b
 	unshare --pid --fork --mount-proc sleep 60 3>&- 4>&- &
 	local holder=$! child
@@ -460,6 +469,7 @@ namespace_row() {
 }
 
 @test "linux.namespaces: mount, by path, with its processes' /proc" {
+	requires root
 	local pid
 	make_bundle b
 	args b /bin/probe pause=1
@@ -472,6 +482,7 @@ namespace_row() {
 }
 
 @test "linux.namespaces: user, new, with id maps" {
+	requires root
 	requires userns
 	field '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 1000}, {"containerID": 1000, "hostID": 300000, "size": 1}]
 		| .linux.gidMappings = [{"containerID": 0, "hostID": 200000, "size": 65536}]' 'namespaces ids' '.uid_map | map(split(" ") | map(select(. != "")) | join(" "))' '["0 100000 1000","1000 300000 1"]'
@@ -480,6 +491,7 @@ namespace_row() {
 }
 
 @test "linux.namespaces: user, by path" {
+	requires root
 	requires userns
 	make_bundle b '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
 	args b /bin/probe pause=1
@@ -499,6 +511,7 @@ namespace_row() {
 }
 
 @test "linux.namespaces: time, by path" {
+	requires root
 	requires timens
 	make_bundle b '.linux.namespaces += [{"type": "time"}] | .linux.timeOffsets = {"boottime": {"secs": 700000}}'
 	args b /bin/probe pause=1
@@ -517,6 +530,7 @@ namespace_row() {
 # --- linux, the rest ---
 
 @test "linux.devices: type, numbers, mode, owner" {
+	requires root
 	field '.linux.devices = [{"path": "/dev/zero2", "type": "c", "major": 1, "minor": 5, "fileMode": 384, "uid": 3, "gid": 4},
 		{"path": "/dev/fifo", "type": "p", "fileMode": 432}, {"path": "/dev/sub/blk", "type": "b", "major": 7, "minor": 200},
 		{"path": "/dev/unbuffered", "type": "u", "major": 1, "minor": 3}]' \
@@ -549,11 +563,13 @@ hierarchies() {
 
 @test "linux.cgroupsPath: the cgroup of the process" {
 	HERE=$(hierarchies)
-	field '.linux.namespaces |= map(select(.type != "cgroup"))' namespaces "[.cgroup[] | split(\":\")[2] | select(endswith(\"/rbt-$SUFFIX/b\"))] | length > 0" true
-	expect "[.cgroup[] | split(\":\") | select(IN(.[1]; $HERE[])) | .[2] | endswith(\"/rbt-$SUFFIX/b\")] | unique" '[true]'
+	cgroup_path b
+	field '.linux.namespaces |= map(select(.type != "cgroup"))' namespaces "[.cgroup[] | split(\":\")[2] | select(endswith(\"$CGROUP_END\"))] | length > 0" true
+	expect "[.cgroup[] | split(\":\") | select(IN(.[1]; $HERE[])) | .[2] | endswith(\"$CGROUP_END\")] | unique" '[true]'
 }
 
 @test "linux.cgroupsPath: absent, it is named after the id" {
+	requires root
 	field 'del(.linux.cgroupsPath) | .linux.namespaces |= map(select(.type != "cgroup"))' namespaces \
 		"[.cgroup[] | split(\":\") | select(IN(.[1]; $(hierarchies)[])) | .[2] | contains(\"$(cid b)\")] | unique" '[true]'
 	leaks
@@ -585,6 +601,7 @@ hierarchies() {
 }
 
 @test "linux.readonlyPaths: cannot be written, what is below neither; a missing one is ignored" {
+	requires root
 	field '.linux.readonlyPaths = ["/etc", "/proc/sys", "/not/there"]' 'try=/etc try=/etc/secret try=/proc/sys/kernel/domainname' '[.try[].write]' '[30,30,30]'
 }
 

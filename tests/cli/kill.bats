@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # kill.bats - runbox kill
-# as: root systemd
+# as: root root-systemd rootless rootless-systemd
 load ../lib/helpers
 
 @test "kill: signals by number, by name, with and without SIG; TERM is the default" {
@@ -41,7 +41,7 @@ load ../lib/helpers
 	make_bundle web '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
 	args web /bin/probe fork=5 pause=1
 	start_bundle web
-	wait_for 5 sh -c "[ \$('$RUNBOX' --root '$ROOT' ps -f json '$(cid web)' | jq length) -eq 6 ]"
+	wait_for 5 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 6 ]"
 	rb kill --all "$(cid web)" KILL
 	wait_status web stopped
 	rb delete "$(cid web)"

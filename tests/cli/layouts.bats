@@ -14,17 +14,17 @@ life() {
 	needs_layout "$1"
 	make_bundle web '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
 	args web /bin/probe fork=3 pause=1
-	under "$1" "$RUNBOX" --root "$ROOT" create --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- || {
+	under "$1" "${RB[@]}" create --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- || {
 		cat "$T/out" >&2
 		return 1
 	}
 	[ -n "$(left_cgroups)" ]
-	under "$1" "$RUNBOX" --root "$ROOT" start "$(cid web)"
+	under "$1" "${RB[@]}" start "$(cid web)"
 	wait_for 5 sh -c "[ \$(cat \"/proc/$(pid_of web)/task/$(pid_of web)/children\" | wc -w) -eq 3 ]"
-	[ "$(under "$1" "$RUNBOX" --root "$ROOT" ps --format json "$(cid web)" | jq length)" -eq 4 ]
-	under "$1" "$RUNBOX" --root "$ROOT" state "$(cid web)" | jq -e '.status == "running"'
-	run -1 under "$1" "$RUNBOX" --root "$ROOT" delete "$(cid web)"
-	under "$1" "$RUNBOX" --root "$ROOT" delete --force "$(cid web)"
+	[ "$(under "$1" "${RB[@]}" ps --format json "$(cid web)" | jq length)" -eq 4 ]
+	under "$1" "${RB[@]}" state "$(cid web)" | jq -e '.status == "running"'
+	run -1 under "$1" "${RB[@]}" delete "$(cid web)"
+	under "$1" "${RB[@]}" delete --force "$(cid web)"
 	leaks
 }
 
@@ -36,7 +36,7 @@ life() {
 	needs_layout v2
 	make_bundle web '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}]'
 	args web /bin/probe try=/dev/blk try=/dev/null
-	SEEN=$(under v2 "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)")
+	SEEN=$(under v2 "${RB[@]}" run --bundle "$T/web" "$(cid web)")
 	expect '.try."/dev/blk".open' 1
 	expect '.try."/dev/null" | [.open, .write]' '[0,0]'
 	leaks
@@ -58,7 +58,7 @@ life() {
 	args b /bin/probe pause=1
 	start_bundle b
 	[ "$(readlink "/proc/$(pid_of b)/ns/cgroup")" = "$(readlink "/proc/$(pid_of a)/ns/cgroup")" ]
-	grep -q "/rbt-$SUFFIX/b\$" "/proc/$(pid_of b)/cgroup"
+	grep -q "$CGROUP_END\$" "/proc/$(pid_of b)/cgroup"
 	rb exec "$(cid b)" /bin/probe exit=0
 	rb exec "$(cid a)" /bin/probe exit=0
 }

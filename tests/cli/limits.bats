@@ -115,7 +115,7 @@ in_net_layout() {
 			mount -t cgroup -o net_cls,net_prio none "$0" && exec "$@"' "$T/net_cls" "$@"
 	}
 	LAYOUT='v1+net_cls'
-	rb() { under "$LAYOUT" "$RUNBOX" --root "$ROOT" "$@"; }
+	rb() { under "$LAYOUT" "${RB[@]}" "$@"; }
 }
 
 # look_around: SIDE of each controller, "v1" or "v2", none when the layout has it not
@@ -212,7 +212,7 @@ row() {
 	where=${SIDE[$controller]:-}
 	# a parent that runbox makes has no real-time budget to hand on, the top has
 	# shellcheck disable=SC2016 # jq's
-	[ "$field" != cpu.realtimeRuntime ] || edit+=' | .linux.cgroupsPath = "/rbt-" + $suffix + "-rt"'
+	[ "$field" != cpu.realtimeRuntime ] || [ "${RB_MANAGER:-}" = systemd ] || edit+=' | .linux.cgroupsPath = "/rbt-" + $suffix + "-rt"'
 	make_row "$edit"
 	OUT=$(create_bundle row 2>&1) || r=1
 	if [ -z "$where" ]; then

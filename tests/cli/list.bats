@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # list.bats - runbox list
+# as: root
 load ../lib/helpers
 
 @test "list: none" {

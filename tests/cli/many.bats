@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # many.bats - limits at work: hit, tiny, and in many containers at once
+# as: root root-systemd rootless rootless-systemd
 # timeout: 200
 # vm: first
 load ../lib/helpers
@@ -7,7 +8,7 @@ load ../lib/layouts
 
 setup() {
 	rb_setup
-	requires root busybox
+	requires containers busybox
 	# emulated (tests/vm), 200 containers take many minutes
 	N=${RB_MANY:-200}
 	[ ! -d /run/vm ] || N=12
@@ -58,7 +59,9 @@ tiny() {
 	make_bundle b '.linux.resources.memory.limit = 4096'
 	args b /bin/probe exit=0
 	run -1 run_bundle b 3>&- 4>&-
-	[[ $output = *"ended unexpectedly"*"hint: it ran out of memory: linux.resources.memory.limit is too low for it to start" ]]
+	[[ $output = *"ended unexpectedly"* ]]
+	# systemd removes the cgroup of a scope that is empty, and the kernel's count with it: it may be gone before it is read
+	[[ $output = *"hint: it ran out of memory: linux.resources.memory.limit is too low for it to start" ]] || [ "${RB_MANAGER:-}" = systemd ]
 	leaks
 }
 
@@ -90,6 +93,7 @@ statuses() {
 
 @test "limits at work: 200 containers frozen, thawed, updated and deleted at once" {
 	local i began=$SECONDS
+	[ "$EUID" -eq 0 ] || [ "${RB_MANAGER:-}" = systemd ] || skip "needs root: without a path a user's container has no cgroup"
 	make_bundle web 'del(.linux.cgroupsPath)'
 	args web /bin/probe pause=1
 	for ((i = 0; i < N; i++)); do

@@ -1,13 +1,13 @@
 #!/usr/bin/env bats
 # pause.bats - runbox pause and resume, on each cgroup layout
-# as: root systemd
+# as: root root-systemd rootless rootless-systemd
 # vm: first
 load ../lib/helpers
 load ../lib/layouts
 
 setup() {
 	rb_setup
-	requires root
+	requires containers
 }
 
 # A container with a process tree that counts: a file grows as long as it runs.

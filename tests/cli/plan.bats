@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # plan.bats - runbox plan
+# as: root
 load ../lib/helpers
 
 @test "plan: text, one line a step, and nothing is done" {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # rdt.bats - linux.intelRdt, on a resctrl that tests/lib/resctrl.py makes where the processor has none
+# as: root
 load ../lib/helpers
 
 setup() {
@@ -303,12 +304,12 @@ web() {
 	web '.linux.intelRdt = {"enableMonitoring": true}'
 	n=$(rb plan --bundle "$T/web" --format json | jq '.steps[] | select(.kind == "rdt") | .step')
 	for when in kill-before kill-after fail; do
-		run ! env RUNBOX_FAULT="$when:create:$n" "$RUNBOX" --root "$ROOT" create --bundle "$T/web" "$(cid web)" 3>&- 4>&-
+		run ! env RUNBOX_FAULT="$when:create:$n" "${RB[@]}" create --bundle "$T/web" "$(cid web)" 3>&- 4>&-
 		rb delete --force "$(cid web)"
 		same_tree
 	done
 	# and killed between the making of the groups and their marks: as good as here
-	run ! env RUNBOX_FAULT="kill-before:create:$n" "$RUNBOX" --root "$ROOT" create --bundle "$T/web" "$(cid web)" 3>&- 4>&-
+	run ! env RUNBOX_FAULT="kill-before:create:$n" "${RB[@]}" create --bundle "$T/web" "$(cid web)" 3>&- 4>&-
 	mkdir "$R/$(cid web)" "$R/$(cid web)/mon_groups/$(cid web)"
 	rb delete --force "$(cid web)"
 	nothing_left

@@ -3,6 +3,7 @@
 #
 # A throw-away uid with no name; user namespaces of its own with one id, and with subordinate ids
 # where newuidmap(1) has some for it.
+# as: root
 load ../lib/helpers
 
 setup() {

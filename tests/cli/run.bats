@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # run.bats - runbox run
+# as: root root-systemd rootless rootless-systemd
 load ../lib/helpers
 
 @test "run: gives back the exit status and leaves nothing" {
@@ -24,7 +25,7 @@ load ../lib/helpers
 @test "run: forwards signals" {
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	"$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
+	"${RB[@]}" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
 	local runner=$!
 	wait_for 5 test -e "$T/web/rootfs/tmp/up"
 	wait_for 5 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
@@ -47,7 +48,7 @@ load ../lib/helpers
 	make_bundle web '.process.terminal = true'
 	args web /bin/sh -c 'stty -echo; echo ready; read x; echo got $x'
 	run -0 "$LIB/onpty.py" 24x80 --after ready --type "hello
-" -- "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)"
+" -- "${RB[@]}" run --bundle "$T/web" "$(cid web)"
 	[[ $output == *"got hello"* ]]
 	leaks
 }
@@ -56,7 +57,7 @@ load ../lib/helpers
 	requires python3 busybox
 	make_bundle web '.process.terminal = true'
 	args web /bin/sh -c 'trap "stty size; exit 7" WINCH; echo ready; while :; do sleep 1; done'
-	run -7 "$LIB/onpty.py" 24x80 --after ready --resize 33x77 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)"
+	run -7 "$LIB/onpty.py" 24x80 --after ready --resize 33x77 -- "${RB[@]}" run --bundle "$T/web" "$(cid web)"
 	[[ $output == *"33 77"* ]]
 }
 
@@ -80,7 +81,7 @@ load ../lib/helpers
 @test "run: SIGKILL of the runtime leaves a container that delete --force removes" {
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	"$RUNBOX" --root "$ROOT" run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+	"${RB[@]}" run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 	local runner=$!
 	wait_for 5 test -e "$T/web/rootfs/tmp/up"
 	kill -KILL $runner
@@ -92,19 +93,29 @@ load ../lib/helpers
 
 @test "run: the bundles that the build lays out" {
 	requires root
-	local b r
+	local b r dir
 	for b in "$BUILDDIR"/bundles/*/; do
 		b=$(basename "$b")
 		[ -e "$BUILDDIR/bundles/$b/rootfs" ] || continue
 		[ "$b" = shell ] || [ "$b" = default ] && continue
 		r=0
-		rb run --bundle "$BUILDDIR/bundles/$b" "$b-$SUFFIX" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
+		dir=$BUILDDIR/bundles/$b
+		if [ "${RB_MANAGER:-}" = systemd ] && grep -q cgroupsPath "$dir/config.json"; then
+			# in that manager's form
+			cgroup_path "$b"
+			mkdir "$T/$b"
+			jq --arg rootfs "$dir/rootfs" --arg path "$CGROUPS_PATH" '.root.path = $rootfs | .linux.cgroupsPath = $path' \
+				"$dir/config.json" >"$T/$b/config.json"
+			dir=$T/$b
+		fi
+		rb run --bundle "$dir" "$b-$SUFFIX" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
 		[ $r -eq 0 ] || grep -q "this kernel has no netem" "$T/err" || { echo "$b: status $r"; cat "$T/out" "$T/err"; [ "$b" = readonly ] || return 1; }
 	done >&2
 	leaks
 }
 
 @test "run: bundles/hello greets" {
+	requires root
 	run -0 rb run --bundle "$BUILDDIR/bundles/hello" "hello-$SUFFIX"
 	[ "${lines[0]}" = "Hello from a container!" ]
 	[ "${lines[1]}" = "pid 1, uid 0, gid 0, host name hello, in /" ]
@@ -113,6 +124,7 @@ load ../lib/helpers
 
 @test "run: inside a plain chroot, whose root is no mount point" {
 	requires root chroot ldd
+	[ "${RB_MANAGER:-}" != systemd ] || skip "needs the cgroupfs manager: systemd's bus is outside of the chroot"
 	local c=$T/chroot lib
 	make_bundle web
 	args web /bin/probe mounts stat=/..

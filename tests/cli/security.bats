@@ -2,11 +2,12 @@
 # security.bats - faults that runtimes had, re-created on throw-away bundles
 #
 # Each test names the published record it comes from. The rootfs is the attacker's.
+# as: root root-systemd rootless
 load ../lib/helpers
 
 setup() {
 	rb_setup
-	requires root busybox
+	requires containers busybox
 	# what an escape would read or write
 	mkdir "$T/host"
 	echo "host secret" >"$T/host/secret"
@@ -103,7 +104,7 @@ host_is_whole() {
 	make_bundle b '.process.terminal = true | .mounts |= map(select(.destination != "/dev"))'
 	ln -s "$T/host/secret" "$T/b/rootfs/dev/console"
 	args b /bin/probe tty
-	run "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run "$LIB/onpty.py" 24x80 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	host_is_whole
 	! grep -q "$T/host/secret" /proc/self/mountinfo
 	leaks
@@ -196,7 +197,7 @@ host_is_whole() {
 	requires python3
 	make_bundle b
 	args b /bin/probe tty args
-	SEEN=$("$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" | tr -d '\r')
+	SEEN=$("$LIB/onpty.py" 24x80 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)" | tr -d '\r')
 	expect .tty.controlling false
 	expect .sid 1
 }
@@ -224,13 +225,13 @@ host_is_whole() {
 	rm "$T/b/rootfs/etc/passwd"
 	mkfifo "$T/b/rootfs/etc/passwd"
 	args b /bin/probe args
-	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	timeout 10 "${RB[@]}" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
 	rm "$T/b/rootfs/etc/passwd"
 	ln -s /dev/zero "$T/b/rootfs/etc/passwd"
-	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	timeout 10 "${RB[@]}" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
 	rm "$T/b/rootfs/etc/passwd"
 	ln -s "$T/host/secret" "$T/b/rootfs/etc/passwd"
-	timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
+	timeout 10 "${RB[@]}" run --bundle "$T/b" "$(cid b)" >/dev/null 2>&1 </dev/null || [ $? -ne 124 ]
 	leaks
 }
 
@@ -238,9 +239,9 @@ host_is_whole() {
 	make_bundle b
 	mkfifo "$T/b/rootfs/bin/pipe"
 	args b /bin/pipe
-	run -1 timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -1 timeout 10 "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	args b /dev/zero
-	run -1 timeout 10 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -1 timeout 10 "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	leaks
 }
 
@@ -252,6 +253,7 @@ host_is_whole() {
 }
 
 @test "security: devices are denied unless listed, also without a deny-all (GHSA-g54h-m393-cpwq)" {
+	requires root
 	make_bundle b '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}] | .linux.resources.devices = [{"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rw"}]'
 	look b try=/dev/blk
 	expect '.try."/dev/blk".open' 1

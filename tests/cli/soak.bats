@@ -25,7 +25,7 @@ own_namespace() {
 }
 
 rb() {
-	nsenter --mount="/proc/$NS/ns/mnt" "$RUNBOX" --root "$ROOT" "$@"
+	nsenter --mount="/proc/$NS/ns/mnt" "${RB[@]}" "$@"
 }
 
 # mounts: those of this namespace by place. Only a new one is a leak: the kernel takes one away when
@@ -78,7 +78,8 @@ rounds() {
 @test "soak: bundles/hello, run and create/start/delete" {
 	mkdir "$T/hello"
 	cp -a "$BUILDDIR/bundles/hello/." "$T/hello/"
-	edit_bundle hello '.linux.cgroupsPath = "/rbt-" + $suffix + "/hello"'
+	cgroup_path hello
+	edit_bundle hello ".linux.cgroupsPath = \"$CGROUPS_PATH\""
 	rounds hello
 }
 

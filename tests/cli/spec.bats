@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # spec.bats - runbox spec
+# as: root
 load ../lib/helpers
 
 @test "spec: writes config.json, which check and plan take, and is bundles/default" {

@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
 # update.bats - runbox update: each option, read back from the kernel, and all or nothing
+# as: root root-systemd rootless rootless-systemd
 # vm: first
 load ../lib/helpers
 load ../lib/layouts
 
 setup() {
 	rb_setup
-	requires root
+	requires containers
 }
 
 start_web() {
@@ -256,6 +257,7 @@ refused() {
 }
 
 devices() {
+	requires root
 	in_layout "$1"
 	make_bundle web '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}]'
 	args web /bin/probe pause=1

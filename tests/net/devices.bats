@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # devices.bats - devices that hang on one of the host's, and linux.netDevices, which move in and come back
+# as: root
 # timeout: 120
 # vm: first
 load ../lib/helpers

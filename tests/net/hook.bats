@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # hook.bats - runbox-veth gives a network to containers of other runtimes
+# as: root
 # timeout: 120
 load ../lib/helpers
 load ../lib/net

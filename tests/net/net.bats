@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # net.bats - a container's network as it was asked for: devices, addresses, routes, names, files
+# as: root
 # timeout: 300
 load ../lib/helpers
 load ../lib/net
@@ -270,10 +271,10 @@ AUTO='{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "add
 @test "net: delete from another network namespace ends it all, and says what it cannot reach" {
 	net_bundle web "$(jq '.interfaces[0].bridge = "br7"' <<<"$VETH")"
 	up web
-	timeout 20 unshare -n "$RUNBOX" --root "$ROOT" delete --force "$(cid web)" 2>"$T/err"
+	timeout 20 unshare -n "${RB[@]}" delete --force "$(cid web)" 2>"$T/err"
 	grep -q 'bridge br7 was made in another network namespace' "$T/err"
 	[ ! -e "$ROOT/@net/leases" ]
-	timeout 20 unshare -n "$RUNBOX" --root "$ROOT" gc
+	timeout 20 unshare -n "${RB[@]}" gc
 	in_host ip link del br7
 	# the pair ends with the container's namespace, which the kernel takes apart when it finds the time
 	pair_is_gone() { ! in_host ip link show rb0 2>/dev/null; }

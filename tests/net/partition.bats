@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # partition.bats - containers of a bridge cut off from each other and healed, for tests of distributed programs
+# as: root
 # timeout: 120
 load ../lib/helpers
 load ../lib/net

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # ports.bats - published ports and masquerading, by a table of nftables of the container's own
+# as: root
 # timeout: 180
 load ../lib/helpers
 load ../lib/net

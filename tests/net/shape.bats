@@ -2,6 +2,7 @@
 # shape.bats - rates, delay and loss, measured and not assumed
 #
 # What arrives is counted by the receiver over three seconds. Headers take some 4 per cent of the rate.
+# as: root
 # timeout: 240
 # vm: first
 load ../lib/helpers
