@@ -113,7 +113,9 @@ ingress() {
 	serve a 80 hello
 	got=$(in_host python3 "$LIB/tcp.py" rtt 10.6.0.2 80 9)
 	echo "delay: asked 60 ms, got $got ms" >&2
-	python3 -c "import sys; sys.exit(not 55 <= $got <= 90)"
+	# the guest of tests/vm may have to wait for its host
+	[ ! -d /run/vm ] || most=180
+	python3 -c "import sys; sys.exit(not 55 <= $got <= ${most:-90})"
 	rb net show "$(cid a)" | grep -q '50mbit.*delay=60ms\|delay=60ms.*50mbit'
 	rb net shape "$(cid a)" --delay 0 --loss 50
 	inside a ping -c 40 -i 0.05 -q 10.6.0.1 >"$T/ping" || true
