@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # kill.bats - runbox kill
-# as: root root-systemd rootless rootless-systemd
+# as: root root-systemd rootless
 load ../lib/helpers
 
 @test "kill: signals by number, by name, with and without SIG; TERM is the default" {

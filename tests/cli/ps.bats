@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # ps.bats - runbox ps
-# as: root root-systemd rootless
+# as: root root-systemd
 load ../lib/helpers
 
 @test "ps: --format json is the list of pids on the host" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # run.bats - runbox run
-# as: root root-systemd rootless rootless-systemd
+# as: root root-systemd rootless
 load ../lib/helpers
 
 @test "run: gives back the exit status and leaves nothing" {

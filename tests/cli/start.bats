@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # start.bats - runbox start
-# as: root root-systemd rootless rootless-systemd
+# as: root root-systemd rootless
 load ../lib/helpers
 
 @test "start: the program runs; state says running, then stopped" {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # state.bats - runbox state, in each status
-# as: root root-systemd rootless
+# as: root root-systemd
 load ../lib/helpers
 
 @test "state: created, running, stopped; keys, order and types" {

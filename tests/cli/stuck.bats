@@ -2,7 +2,7 @@
 # stuck.bats - a process that cannot be stopped: named by whoever tries, and nothing stays frozen
 #
 # It waits for a file system (tests/lib/stuck.py) that has its request and does not answer.
-# as: root root-systemd rootless rootless-systemd
+# as: root root-systemd rootless
 # timeout: 200
 # vm: first
 load ../lib/helpers
