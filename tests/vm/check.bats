@@ -3,6 +3,7 @@
 #
 # Run in the guest by tests/vm/suite.sh before all else, or alone:
 #     tests/vm/run-tests --as root tests/vm/check.bats
+# as: root
 
 bats_require_minimum_version 1.5.0
 

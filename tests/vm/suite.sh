@@ -2,9 +2,14 @@
 # suite.sh - the project's tests on a whole machine: systemd, cgroup v2 with all controllers, AppArmor,
 # all capabilities, and an unprivileged user with subordinate ids
 #
-# `make check-vm` runs it. VM_TESTS is the list of files (unit tests and bats files, as in Makefile.am).
-# VM_SECONDS is the bound. What an ordinary machine shows as well is left out, for emulation takes its time:
-# VM_ALL=1 runs that too, but for tests/undo, which then takes longer than all others together.
+# `make check-vm` runs it. VM_TESTS is the list of files (unit tests and bats files, as in Makefile.am); each is run as
+# its line "# as:" says (run-tests): what makes containers by root with both cgroup managers, and by the user with
+# both where a user may do it. Once, by root with cgroupfs, is enough for what no manager has a part in: unit tests;
+# words and files of text (check, contract, errors, features, list, plan, spec); classes of resctrl, which the tests
+# make themselves (rdt); the network, whose steps touch no cgroup; and tests/cli/rootless.bats, which makes a user of
+# its own beside the manager. Of tests that repeat a thing some rounds are run (guest, `environment`). The log says
+# who is left out of what.
+# VM_SECONDS is the bound.
 # Skips when there is no qemu, or when the image cannot be made here.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,27 +25,5 @@ PATH=$PATH:/usr/sbin:/sbin command -v qemu-system-x86_64 >/dev/null || skip "nee
 words=$("$here/build" "${BUILDDIR:?}/vm-image" 2>&1) || skip "the guest's image cannot be made: ${words##*$'\n'}"
 echo "# ${words//$'\n'/$'\n'# }"
 
-# the same anywhere: words, files of text, pure parts; and networks, which need no more than namespaces
-plain=(tests/unit/'*' tests/cli/{check,contract,errors,exec,features,list,plan,ps,rdt,seccomp,soak,spec,state}.bats tests/net/{hook,net,partition,ports}.bats)
-
-# is_plain FILE
-is_plain() {
-	local p
-	for p in "${plain[@]}"; do
-		# shellcheck disable=SC2053 # it is a pattern
-		[[ $1 != $p ]] || return 0
-	done
-	return 1
-}
-
-files=(tests/vm/check.bats tests/vm/rootless.bats tests/vm/systemd.bats) left=()
-for file in $VM_TESTS; do
-	case $file in
-	tests/*/undo.bats) left+=("$file") ;;
-	# what it does depends on cgroups and on what root may do
-	tests/unit/test_cgroup | tests/unit/test_devbpf | tests/unit/test_root) files+=("$file") ;;
-	*) if [ -z "${VM_ALL:-}" ] && is_plain "$file"; then left+=("$file"); else files+=("$file"); fi ;;
-	esac
-done
-echo "# left out: ${left[*]}"
-exec "$here/run-tests" --seconds "${VM_SECONDS:-500}" "${files[@]}"
+# shellcheck disable=SC2086 # words
+exec "$here/run-tests" --seconds "${VM_SECONDS:-800}" tests/vm/{check,rootless,systemd}.bats $VM_TESTS

@@ -20,7 +20,6 @@ setup() {
 		ctl=(systemctl --user)
 		TOP=$(sed -n 's/^0:://p' /proc/self/cgroup)
 		TOP=${TOP%/app.slice/*}
-		read -r _ SUBID _ < <(tr : ' ' </etc/subuid)
 	fi
 	export SYSTEMD_PAGER='' SYSTEMD_COLORS=0
 	rb() { "$RUNBOX" --root "$ROOT" --systemd-cgroup "$@"; }
@@ -35,12 +34,9 @@ teardown() {
 
 # scope_bundle NAME [JQ...]: in the scope rbt-SUFFIX-NAME.scope of the slice rbt.slice
 scope_bundle() {
-	local name=$1 user=.
+	local name=$1
 	shift
-	[ "$(id -u)" -eq 0 ] || user=".linux.namespaces += [{type: \"user\"}]
-		| .linux.uidMappings = [{containerID: 0, hostID: $(id -u), size: 1}, {containerID: 1, hostID: $SUBID, size: 65536}]
-		| .linux.gidMappings = .linux.uidMappings"
-	make_bundle "$name" "$user" ".linux.cgroupsPath = \"rbt-test.slice:rbt-$SUFFIX:$name\"" "$@"
+	make_bundle "$name" ".linux.cgroupsPath = \"rbt-test.slice:rbt-$SUFFIX:$name\"" "$@"
 	UNIT=rbt-$SUFFIX-$name.scope
 	DIR=/sys/fs/cgroup$TOP/rbt.slice/rbt-test.slice/$UNIT
 }
