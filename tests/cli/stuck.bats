@@ -2,7 +2,7 @@
 # stuck.bats - a process that cannot be stopped: named by whoever tries, and nothing stays frozen
 #
 # It waits for a file system (tests/lib/stuck.py) that has its request and does not answer.
-# as: root root-systemd rootless
+# as: root root-systemd
 # timeout: 200
 # vm: first
 load ../lib/helpers
@@ -10,7 +10,7 @@ load ../lib/layouts
 
 setup() {
 	rb_setup
-	requires containers busybox python3
+	requires root busybox python3
 	[ -c /dev/fuse ] || skip "needs /dev/fuse"
 	mkdir "$T/stuck"
 	python3 "$LIB/stuck.py" "$T/stuck" >"$T/stuck.out" 2>&1 3>&- 4>&- &
