@@ -372,6 +372,14 @@ another_race() {
 	! grep -qs ' 2 -> ' "$T/b/rootfs/fds"
 }
 
+# was_seen: has the hostile side caught one of ours at all? In the guest of tests/vm one thread serves both processors
+# in turns, which may be longer than ours is there to be seen.
+was_seen() {
+	[ ! -s "$T/b/rootfs/seen-it" ] || return 0
+	[ ! -d /run/vm ] || skip "needs a second processor that runs at the same time: in 40 rounds nothing was seen"
+	return 1
+}
+
 # hostile CMD: a shell in the container repeats it while execs go in
 hostile() {
 	make_bundle b
@@ -525,7 +533,7 @@ hostile() {
 		another_race $i || break
 		run_bundle c >/dev/null
 	done
-	[ -s "$T/b/rootfs/seen-it" ]
+	was_seen
 	! grep -a "$T" "$T/b/rootfs/cmdline" || return 1
 }
 
