@@ -81,13 +81,20 @@ struct rb_step {
 			size_t n;
 			const struct rb_resources *res;
 		} limits;
-		/* path: absolute; written: as the config says it, for print */
+		/* path: absolute; written: as the config says it, for print; alone: without what is
+		 * mounted below it */
 		struct {
 			const char *path;
 			unsigned long propagation;
-			bool readonly;
+			bool readonly, alone;
 			const char *written;
 		} rootfs;
+		/* user_xattr: in a user namespace, which has no trusted.* attributes; label: context=
+		 * for its file systems, or NULL */
+		struct {
+			const char *path, *written, *label;
+			bool user_xattr;
+		} overlay;
 		/* index: of spec->mounts; source: resolved against the bundle for binds (absolute
 		 * or as given), else NULL; opened: an OPEN_SOURCE row opened it already, in slot
 		 * index */

@@ -71,6 +71,7 @@ int rb_step_cgroup_ns(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_time_offsets(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_loopback(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_propagation(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_overlay(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_rootfs(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_mount(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_net_file(struct rb_run *, const struct rb_step *, struct rb_err *);

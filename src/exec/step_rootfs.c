@@ -42,12 +42,11 @@ void rb_child_forget_dir(struct rb_run *run)
 		rb_closep(&run->child->dir_fd);
 }
 
-static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *err)
+int rb_root_clone(const char *path, bool alone, int *ret_fd, struct rb_err *err)
 {
-	const char *path = step->u.rootfs.path;
 	rb_autofd tree = -1;
 	struct stat st;
-	int r = rb_mount_clone(AT_FDCWD, path, true, false, &tree);
+	int r = rb_mount_clone(AT_FDCWD, path, !alone, false, &tree);
 
 	if (r == -ENOENT)
 		return rb_fail(err, RB_ERR_CONFIG, "the root file system %s does not exist", path);
@@ -71,7 +70,7 @@ static int clone_root(const struct rb_step *step, int *ret_fd, struct rb_err *er
 int rb_step_open_root(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	struct rb_err why = { 0 };
-	int r = clone_root(step, &run->root_tree, &why);
+	int r = rb_root_clone(step->u.rootfs.path, step->u.rootfs.alone, &run->root_tree, &why);
 
 	if (r == -EPERM && run->plan->new_ns & CLONE_NEWUSER)
 		return 0;
@@ -140,10 +139,16 @@ static void keep_null(struct rb_run *run)
 /* pivot_root(2) wants neither the new root nor its parent shared, and a mount attached on a
  * shared one would be attached on the host too. Only "/" itself: below it, volumes may stay
  * shared with the host. */
-static int unshare_slash(struct rb_err *err)
+int rb_slash_open(int *ret_fd, struct rb_err *err)
 {
+	rb_autofd slash = -1;
+
 	if (mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0)
 		return rb_fail_sys(err, errno, "make / private");
+	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (slash < 0)
+		return rb_fail_sys(err, errno, "open /");
+	*ret_fd = rb_take_fd(&slash);
 	return 0;
 }
 
@@ -164,14 +169,11 @@ int rb_step_rootfs(struct rb_run *run, const struct rb_step *step, struct rb_err
 	if (wanted & MS_SLAVE)
 		change.early = MS_SLAVE | MS_REC;
 	keep_null(run);
-	r = unshare_slash(err);
+	r = rb_slash_open(&slash, err);
 	if (r == 0 && tree < 0)
-		r = clone_root(step, &tree, err);
+		r = rb_root_clone(step->u.rootfs.path, false, &tree, err);
 	if (r < 0)
 		return r;
-	slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (slash < 0)
-		return rb_fail_sys(err, errno, "open /");
 	r = rb_mount_attach(run, tree, slash, &change);
 	if (r < 0)
 		return rb_fail_sys(err, -r, "attach the root file system %s", step->u.rootfs.path);

@@ -15,6 +15,12 @@ static const struct rb_step_hint mount_hints[] = {
 	{ ENODEV, "the kernel does not have this file system" },
 	{ 0, NULL },
 };
+static const struct rb_step_hint overlay_hints[] = {
+	{ ENODEV, "the kernel does not have this file system" },
+	{ EPERM, "in a user namespace an overlay needs Linux 5.11" },
+	{ EINVAL, "not every file system, nor an overlay on an overlay, can be its lower" },
+	{ 0, NULL },
+};
 static const struct rb_step_hint clone_hints[] = {
 	{ ENOSPC, "a limit of /proc/sys/user/max_*_namespaces is reached" },
 	{ EINVAL, "the kernel lacks one of these namespace types" },
@@ -131,6 +137,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_TIME_OFFSETS] = { .apply = rb_step_time_offsets },
 	[RB_STEP_LOOPBACK] = { .apply = rb_step_loopback, .hints = clone_hints },
 	[RB_STEP_PROPAGATION] = { .apply = rb_step_propagation },
+	[RB_STEP_OVERLAY] = { .apply = rb_step_overlay, .hints = overlay_hints },
 	[RB_STEP_ROOTFS] = { .apply = rb_step_rootfs, .hints = mount_hints },
 	[RB_STEP_MOUNT] = { .apply = rb_step_mount, .hints = mount_hints },
 	[RB_STEP_NET_FILE] = { .apply = rb_step_net_file, .hints = file_hints },

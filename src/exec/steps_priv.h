@@ -37,6 +37,15 @@ void rb_child_forget_dir(struct rb_run *run);
 /** rb_root_open_strict() - as rb_root_open(), but no component may be a symbolic link (-ELOOP). */
 int rb_root_open_strict(int root_fd, const char *path, int flags, int *ret_fd);
 
+/* --- step_rootfs.c --- */
+
+/** rb_root_clone() - a detached copy of the root's tree; @alone: without what is mounted below it.
+ * Reporting */
+int rb_root_clone(const char *path, bool alone, int *ret_fd, struct rb_err *err);
+/** rb_slash_open() - "/" of our mount namespace, from now on no peer of the host's, to attach on.
+ * Reporting */
+int rb_slash_open(int *ret_fd, struct rb_err *err);
+
 /* --- mountfd.c --- */
 
 /** What is to be changed on a mount: MOUNT_ATTR_* of it alone and of its whole tree, and

@@ -40,7 +40,6 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 		bool asked;
 	} later[] = {
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
-		{ "runbox.ephemeral", s->ext.ephemeral },
 		{ "runbox.init", s->ext.init },
 		{ "runbox.timeoutMs", s->ext.timeout_ms.set },
 	};
@@ -82,6 +81,7 @@ int check_needs_mount_ns(struct compile *c, struct rb_err *err)
 		{ "linux.rootfsPropagation", s->linux_.rootfs_propagation != 0 },
 		{ "root.readonly", s->root_readonly },
 		{ "process.terminal", s->process.terminal },
+		{ "runbox.ephemeral", s->ext.ephemeral },
 	};
 
 	if (compile_is_new(c, CLONE_NEWNS))

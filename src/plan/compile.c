@@ -21,10 +21,10 @@ static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emi
 
 /* Namespaces first: most of the others ask which there are. */
 static compile_fn *const checks[] = {
-	check_options,	      check_unsupported, check_root,	check_namespaces, check_network,
-	check_id_maps,	      check_uts,	 check_time,	check_cgroup,	  check_resources,
-	check_needs_mount_ns, check_mounts,	 check_devices, check_process,	  check_scheduler,
-	check_labels,	      check_seccomp,	 check_rdt,
+	check_options,	      check_unsupported, check_root,	  check_namespaces, check_network,
+	check_id_maps,	      check_uts,	 check_time,	  check_cgroup,	    check_resources,
+	check_needs_mount_ns, check_mounts,	 check_ephemeral, check_devices,    check_process,
+	check_scheduler,      check_labels,	 check_seccomp,	  check_rdt,
 };
 
 static compile_fn *const emitters[] = {
@@ -76,6 +76,9 @@ static compile_fn *const emitters[] = {
 	emit_time_ns,
 	/* before the first mount, or it would show on the host (mount_namespaces(7)) */
 	emit_propagation,
+	/* in the child, for its layers have to be mounted in its own mount namespace; rootfs then attaches
+	 * it like any other tree */
+	emit_overlay,
 	emit_rootfs,
 	/* config.md "Mounts": in the listed order */
 	emit_mounts,

@@ -278,6 +278,28 @@ static int add_mount(struct compile *c, enum rb_step_kind kind, size_t i, struct
 	return is_id_mapped(m) ? set_id_maps(c, i, step, err) : 0;
 }
 
+/** check_ephemeral() - nothing of "mounts" may write into the root's own directory past the overlay. */
+int check_ephemeral(struct compile *c, struct rb_err *err)
+{
+	for (size_t i = 0; c->spec->ext.ephemeral && i < c->spec->n_mounts; i++) {
+		const struct rb_mount *m = &c->mounts[i];
+
+		if (m->opts.remount)
+			continue;
+		if (rb_streq(compile_clean(c->arena, NULL, m->dest), "/"))
+			return rb_fail_at(
+				err, mount_at(c, i, ".destination"),
+				"a mount on / would cover the overlay of runbox.ephemeral");
+		/* the id map has to be made on the host, where there is no overlay yet */
+		if (m->opts.bind && is_id_mapped(m) && !rb_streq(c->root_path, "/") &&
+		    compile_below(compile_clean(c->arena, c->bundle, m->source), c->root_path))
+			return rb_fail_at(err, mount_at(c, i, ".source"),
+					  "an id-mapped mount of a part of the root would get past "
+					  "the overlay of runbox.ephemeral");
+	}
+	return 0;
+}
+
 /* A detached copy on the host side, or the directory itself where there is no new mount
  * namespace. */
 static void fill_rootfs(struct compile *c, struct rb_step *step)
@@ -292,9 +314,15 @@ static void fill_rootfs(struct compile *c, struct rb_step *step)
 
 int emit_open_root(struct compile *c, struct rb_err *err)
 {
+	struct rb_step *step;
+
 	(void)err; /* cannot fail */
-	if (compile_is_new(c, CLONE_NEWNS))
-		fill_rootfs(c, compile_add(c, RB_STEP_OPEN_ROOT, "root.path"));
+	if (!compile_is_new(c, CLONE_NEWNS))
+		return 0;
+	step = compile_add(c, RB_STEP_OPEN_ROOT, "root.path");
+	fill_rootfs(c, step);
+	/* the lower of an overlay is one file system (kernel overlayfs.rst) */
+	step->u.rootfs.alone = c->spec->ext.ephemeral;
 	return 0;
 }
 
@@ -325,6 +353,23 @@ int emit_propagation(struct compile *c, struct rb_err *err)
 	if (compile_is_new(c, CLONE_NEWNS)) /* one that is joined belongs to others */
 		compile_add(c, RB_STEP_PROPAGATION, asked ? "linux.rootfsPropagation" : NULL)
 			->u.number.value = (cut ? MS_PRIVATE : MS_SLAVE) | MS_REC;
+	return 0;
+}
+
+/** emit_overlay() - what is written to the root goes into a tmpfs that nothing but the overlay holds. */
+int emit_overlay(struct compile *c, struct rb_err *err)
+{
+	const char *label = c->spec->linux_.mount_label;
+	struct rb_step *step;
+
+	(void)err; /* cannot fail */
+	if (!c->spec->ext.ephemeral)
+		return 0;
+	step = compile_add(c, RB_STEP_OVERLAY, "runbox.ephemeral");
+	step->u.overlay.path = from_bundle(c, c->spec->root_path);
+	step->u.overlay.written = c->spec->root_path;
+	step->u.overlay.label = label && *label ? label : NULL;
+	step->u.overlay.user_xattr = compile_has(c, CLONE_NEWUSER) || c->host->in_userns;
 	return 0;
 }
 

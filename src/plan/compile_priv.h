@@ -105,9 +105,11 @@ int emit_scope(struct compile *c, struct rb_err *err);
 
 /* compile_mounts.c */
 int check_mounts(struct compile *c, struct rb_err *err);
+int check_ephemeral(struct compile *c, struct rb_err *err);
 int emit_open_root(struct compile *c, struct rb_err *err);
 int emit_open_sources(struct compile *c, struct rb_err *err);
 int emit_propagation(struct compile *c, struct rb_err *err);
+int emit_overlay(struct compile *c, struct rb_err *err);
 int emit_rootfs(struct compile *c, struct rb_err *err);
 int emit_mounts(struct compile *c, struct rb_err *err);
 int emit_sealed_mounts(struct compile *c, struct rb_err *err);

@@ -165,6 +165,13 @@ static void json_rootfs(const struct rb_step *step, struct object *o)
 	add_bool(o, "readonly", step->u.rootfs.readonly);
 }
 
+static void json_overlay(const struct rb_step *step, struct object *o)
+{
+	add_text(o, "lower", step->u.overlay.written);
+	add_text(o, "label", step->u.overlay.label);
+	add_bool(o, "userXattr", step->u.overlay.user_xattr);
+}
+
 static void json_mount(const struct rb_step *step, struct object *o)
 {
 	const struct rb_mount *m = step->u.mount.m;

@@ -119,6 +119,16 @@ static void describe_filter(const struct rb_step *step, struct rb_buf *out)
 static void describe_open_root(const struct rb_step *step, struct rb_buf *out)
 {
 	text(out, step->u.rootfs.written);
+	if (step->u.rootfs.alone)
+		rb_buf_add(out, ", without what is mounted in it");
+}
+
+static void describe_overlay(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_add(out, "a tmpfs of its own over ");
+	text(out, step->u.overlay.written);
+	if (step->u.overlay.user_xattr)
+		rb_buf_add(out, ", with user.* attributes");
 }
 
 static void describe_open_source(const struct rb_step *step, struct rb_buf *out)
@@ -777,6 +787,7 @@ static const struct {
 	[RB_STEP_TIME_OFFSETS] = { describe_time, NULL },
 	[RB_STEP_LOOPBACK] = { describe_loopback, NULL },
 	[RB_STEP_PROPAGATION] = { describe_propagation, NULL },
+	[RB_STEP_OVERLAY] = { describe_overlay, NULL },
 	[RB_STEP_ROOTFS] = { describe_rootfs, NULL },
 	[RB_STEP_MOUNT] = { describe_mount, NULL },
 	[RB_STEP_DEVICE] = { describe_device, NULL },
