@@ -67,6 +67,8 @@ struct rb_run {
 	struct rb_step_time
 		*times; /* shared mapping, one a step; NULL before the first row and in exec */
 	uint64_t t0_ns;
+	/* TIME_LIMIT, of who waits for the container; 0: none */
+	uint64_t time_limit_ms;
 	int target; /* exec: pidfd of the container's init, -1 */
 	/* exec: where the go-between says whom it has cloned; NULL in every other process */
 	struct rb_verdict *birth;

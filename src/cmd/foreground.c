@@ -1,7 +1,7 @@
 /* foreground.c - `run` in the foreground: signals in, terminal both ways, exit status out
  *
  * One poll over signalfd, pidfd of the container's init, its terminal and the notify socket;
- * nothing is polled by time. Our own stdin and stdout are shared with others, so they are never
+ * nothing is polled by time, and only a limit of time (runbox.timeoutMs) ends the wait. Our own stdin and stdout are shared with others, so they are never
  * made non-blocking: they are read and written only when poll says so, in pieces that a pipe takes
  * whole (PIPE_BUF).
  */
@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd_priv.h"
@@ -255,6 +256,38 @@ static bool begin_terminal(struct rb_foreground *fg)
 	return true;
 }
 
+/* --- the limit of time --- */
+
+uint64_t rb_clock_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Return: milliseconds that are left, as poll(2) takes them; -1 for ever */
+static int time_left(const struct rb_foreground *fg)
+{
+	uint64_t gone;
+
+	if (!fg->limit_ms)
+		return -1;
+	gone = rb_clock_ms() - fg->since_ms;
+	if (gone >= fg->limit_ms)
+		return 0;
+	return fg->limit_ms - gone > INT_MAX ? INT_MAX : (int)(fg->limit_ms - gone);
+}
+
+/* Once; what is left is to wait for its end. */
+static void look_at_clock(struct rb_foreground *fg)
+{
+	if (time_left(fg) != 0)
+		return;
+	fg->time_over(fg);
+	fg->limit_ms = 0;
+}
+
 /* --- the loop --- */
 
 static void want(struct loop *l, struct pollfd *p)
@@ -286,7 +319,7 @@ static int one_round(struct loop *l, struct rb_err *err)
 	int r = 0;
 
 	want(l, p);
-	if (poll(p, P_COUNT, -1) < 0)
+	if (poll(p, P_COUNT, time_left(l->fg)) < 0)
 		return errno == EINTR ? 0 : rb_fail_sys(err, errno, "wait for the container");
 	if (p[P_SIGNALS].revents)
 		r = read_signals(l, err);
@@ -300,6 +333,8 @@ static int one_round(struct loop *l, struct rb_err *err)
 		l->dead = true;
 		reap(l);
 	}
+	if (!l->ended)
+		look_at_clock(l->fg);
 	return r < 0 ? r : 0;
 }
 

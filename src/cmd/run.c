@@ -1,5 +1,7 @@
 /* run.c - create, start, wait, delete in one go */
 #include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <sys/prctl.h>
 
 #include "cmd/cmd_priv.h"
@@ -49,6 +51,26 @@ static int run_detached(struct rb_launch *l, struct rb_container *c, struct rb_e
 	return r;
 }
 
+/* As `kill --all` does it: without the lock, for a verb that hangs must not keep the container alive. */
+static void time_over(struct rb_foreground *fg)
+{
+	rb_autocontainer c = RB_CONTAINER_NONE;
+	struct rb_err said = { 0 }, err = { 0 };
+	int r;
+
+	(void)rb_fail_at(&said, "runbox.timeoutMs",
+			 "the time limit of %" PRIu64 " ms was reached, container %s is killed",
+			 fg->limit_ms, fg->id);
+	rb_log_error(&said);
+	r = rb_container_open(&c, fg->root, fg->id, RB_LOCK_NONE, &err);
+	if (r == 0)
+		r = rb_container_signal(&c, SIGKILL, true, &err);
+	if (r == 0)
+		return;
+	rb_log_warn("container %s: %s", fg->id, err.msg);
+	(void)rb_pidfd_signal(fg->pidfd, SIGKILL); /* at least that; it may have ended just now */
+}
+
 static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep,
 			  struct rb_err *err)
 {
@@ -60,6 +82,11 @@ static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep
 		.signals = -1,
 		.notify = &notify,
 		.keep_size = l->spec.process.has_console_size,
+		.limit_ms = l->run.time_limit_ms,
+		.since_ms = rb_clock_ms(),
+		.time_over = time_over,
+		.root = l->root,
+		.id = l->id,
 	};
 	int status = 0;
 	int r = rb_foreground_begin(&fg, err);

@@ -107,6 +107,13 @@ int rb_step_barrier(struct rb_run *run, const struct rb_step *step, struct rb_er
 	return r;
 }
 
+int rb_step_time_limit(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	run->time_limit_ms = (uint64_t)step->u.number.value;
+	return 0;
+}
+
 /* The word of who starts it. Return: 1; 0 from one that only looks (rb_exec_gate_probe()), or is gone */
 static int hear_start(int conn)
 {

@@ -45,6 +45,7 @@ int rb_step_attach(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_rdt(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_rdt_enter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_oom_score(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_time_limit(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_pid_file(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_created(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_barrier(struct rb_run *, const struct rb_step *, struct rb_err *);

@@ -41,7 +41,6 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 	} later[] = {
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
 		{ "runbox.init", s->ext.init },
-		{ "runbox.timeoutMs", s->ext.timeout_ms.set },
 	};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)

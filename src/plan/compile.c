@@ -21,10 +21,13 @@ static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emi
 
 /* Namespaces first: most of the others ask which there are. */
 static compile_fn *const checks[] = {
-	check_options,	      check_unsupported, check_root,	  check_namespaces, check_network,
-	check_id_maps,	      check_uts,	 check_time,	  check_cgroup,	    check_resources,
-	check_needs_mount_ns, check_mounts,	 check_ephemeral, check_devices,    check_process,
-	check_scheduler,      check_labels,	 check_seccomp,	  check_rdt,
+	check_options,	  check_unsupported,	check_root,
+	check_namespaces, check_network,	check_id_maps,
+	check_uts,	  check_time,		check_cgroup,
+	check_resources,  check_needs_mount_ns, check_mounts,
+	check_ephemeral,  check_devices,	check_process,
+	check_scheduler,  check_labels,		check_seccomp,
+	check_rdt,	  check_time_limit,
 };
 
 static compile_fn *const emitters[] = {
@@ -127,6 +130,8 @@ static compile_fn *const emitters[] = {
 	/* create returns only when all that can fail before start has been tried (runtime.md
 	 * "Create") */
 	emit_ready,
+	/* it runs from the gate on */
+	emit_time_limit,
 	/* the pid file exists before anybody can see the state "created"; engines read it when
 	 * create is done */
 	emit_pid_file,

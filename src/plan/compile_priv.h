@@ -133,6 +133,10 @@ int emit_net_mounts(struct compile *c, struct rb_err *err);
 /** compile_has_links() - does the host side change the container's network? */
 bool compile_has_links(const struct compile *c);
 
+/* compile_ext.c */
+int check_time_limit(struct compile *c, struct rb_err *err);
+int emit_time_limit(struct compile *c, struct rb_err *err);
+
 /* compile_sysctl.c */
 int emit_sysctl(struct compile *c, struct rb_err *err);
 

@@ -206,6 +206,12 @@ static void describe_number(const struct rb_step *step, struct rb_buf *out)
 	rb_buf_printf(out, "%" PRId64, step->u.number.value);
 }
 
+static void describe_time_limit(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_printf(out, "%" PRId64 " ms from start, then SIGKILL to all of it",
+		      step->u.number.value);
+}
+
 static void describe_text(const struct rb_step *step, struct rb_buf *out)
 {
 	text(out, step->u.text.text);
@@ -778,6 +784,7 @@ static const struct {
 	[RB_STEP_RDT] = { describe_rdt, "remove what runbox made there, with its last user" },
 	[RB_STEP_RDT_ENTER] = { describe_rdt, NULL },
 	[RB_STEP_OOM_SCORE] = { describe_number, NULL },
+	[RB_STEP_TIME_LIMIT] = { describe_time_limit, NULL },
 	[RB_STEP_PID_FILE] = { describe_text, "remove the file" },
 	[RB_STEP_CREATED] = { describe_created, NULL },
 	[RB_STEP_BARRIER] = { describe_barrier, NULL },

@@ -191,3 +191,98 @@ more
 		"$T/b/rootfs" "$T/layers" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
 	leaks
 }
+
+# --- timeoutMs ---
+
+# limited MS: runs bundle b, whose time is MS; $output is its stderr, $TOOK the milliseconds it took
+limited() {
+	local from to r=0
+	from=$(date +%s%3N)
+	run_bundle b >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- || r=$?
+	to=$(date +%s%3N)
+	TOOK=$((to - from))
+	output=$(cat "$T/err")
+	[ "$r" -eq 137 ] && [ "$TOOK" -ge "$1" ] && [ "$TOOK" -lt 20000 ] || {
+		echo "status $r after $TOOK ms: $output" >&2
+		return 1
+	}
+}
+
+@test "timeoutMs: a container that takes longer is killed, all of it, 137, and one line says why" {
+	requires root
+	make_bundle b '.runbox.timeoutMs = 300'
+	args b /bin/probe fork=3 deaf=1
+	limited 300
+	[ "$output" = "runbox: the time limit of 300 ms was reached, container $(cid b) is killed (config.json runbox.timeoutMs)" ]
+	leaks
+}
+
+@test "timeoutMs: one that ends in time has its own exit status, and nothing is said" {
+	requires root
+	make_bundle b '.runbox.timeoutMs = 9007199254740991'
+	args b /bin/probe exit=5
+	run -5 run_bundle b
+	[[ $output != *limit* ]]
+	edit_bundle b '.runbox.timeoutMs = 60000'
+	run -5 run_bundle b
+	[[ $output != *limit* ]]
+}
+
+@test "timeoutMs: without a pid namespace the cgroup is what is killed" {
+	requires root
+	make_bundle b '.runbox.timeoutMs = 300 | .linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
+	args b /bin/probe fork=3 deaf=1
+	limited 300
+	leaks
+}
+
+@test "timeoutMs: with --keep it stays, stopped; the log has the line too" {
+	requires root
+	make_bundle b '.runbox.timeoutMs = 100'
+	args b /bin/probe deaf=1
+	run -137 rb --log "$T/log" --log-format json run --keep --bundle "$T/b" "$(cid b)"
+	assert_status b stopped
+	[ "$(jq -r '.level + ": " + .msg' "$T/log")" = "error: the time limit of 100 ms was reached, container $(cid b) is killed (config.json runbox.timeoutMs)" ]
+	rb delete "$(cid b)"
+	leaks
+}
+
+@test "timeoutMs: a paused container is killed as well, and one whose lock is held" {
+	requires root flock
+	make_bundle b '.runbox.timeoutMs = 1500'
+	args b /bin/probe ready=/tmp/up deaf=1
+	limited 1500 &
+	local limited=$!
+	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	rb pause "$(cid b)"
+	wait $limited
+	leaks
+	rm "$T/b/rootfs/tmp/up"
+	rb run --keep --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- &
+	local runner=$!
+	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	flock "$ROOT/$(cid b)/lock" sh -c 'while [ -d "/proc/$0" ] && ! grep -q "^State:.*Z" "/proc/$0/status"; do sleep 0.1; done' $runner 3>&- 4>&- &
+	local r=0
+	wait $runner || r=$?
+	[ "$r" -eq 137 ]
+	rb delete --force "$(cid b)"
+	leaks
+}
+
+@test "timeoutMs: with a terminal" {
+	requires root python3 busybox
+	make_bundle b '.runbox.timeoutMs = 500 | .process.terminal = true'
+	args b /bin/sh -c 'trap "" HUP TERM INT; echo up; while :; do sleep 1; done'
+	run -137 "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	[[ $output == *up*"the time limit of 500 ms was reached"* ]]
+	leaks
+}
+
+@test "timeoutMs: in the background nobody keeps it: refused" {
+	requires root
+	make_bundle b '.runbox.timeoutMs = 300'
+	local line="nobody stays to keep the time limit of a container in the background (config.json runbox.timeoutMs); hint: run it in the foreground"
+	fails 1 "$line" rb create --bundle "$T/b" "$(cid b)"
+	fails 1 "$line" rb run --detach --bundle "$T/b" "$(cid b)"
+	leaks
+}
