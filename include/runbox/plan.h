@@ -228,6 +228,10 @@ struct rb_step {
 			const char *group, *monitor;
 			bool own;
 		} rdt;
+		/* subreaper: it is not the first process of a new pid namespace */
+		struct {
+			bool subreaper;
+		} init;
 		struct {
 			char unused;
 		} none;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/steps_priv.h"
 #include "runbox/libc.h"
 #include "runbox/log.h"
 #include "runbox/net.h"
@@ -143,13 +144,16 @@ static int wait_at_gate(int gate, struct rb_err *err)
 
 int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
-	int by = run->starts ? run->sync : run->gate, keep[2] = { by, run->seccomp_sock };
+	struct rb_child *child = rb_child_of(run);
+	int by = run->starts ? run->sync : run->gate;
+	const int keep[] = { by, run->seccomp_sock, child->init_fd, child->init_go[0],
+			     child->init_go[1] };
 
 	(void)step;
 	if (by < 0)
 		return 0;
 	rb_log_forward(-1, NULL);
-	rb_close_others(run, keep, 2);
+	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
 	forget(run);
 	run->proc_fd = -1;
 	run->console_sock = -1;
@@ -158,6 +162,7 @@ int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *
 		return run->sync;
 	if (run->starts && !hear_start(by))
 		_exit(1); /* nobody is left to start it, or to be told */
+	child->started_ns = rb_now_ns();
 	if (!run->starts)
 		(void)close(by);
 	/* failures from here on are for who starts it */

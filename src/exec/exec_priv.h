@@ -87,6 +87,7 @@ int rb_step_sysctl(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_hostname(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_domainname(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_root_readonly(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_init(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_keyring(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_scheduler(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_io_priority(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -231,6 +232,9 @@ void rb_child_main(struct rb_run *run) __attribute__((noreturn));
  * of us can be seen from inside of a container.
  */
 void rb_self_release(void);
+
+/** The program runbox-init, up to the end. */
+extern const char rb_init_image[], rb_init_image_end[];
 
 /** rb_entry_is_verb() - does the program protect itself before main() when this is one of its words? */
 bool rb_entry_is_verb(const char *word);

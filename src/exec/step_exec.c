@@ -257,12 +257,14 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	return 0;
 }
 
-/** rb_step_exec() - become the program */
+/** rb_step_exec() - become the program; with runbox.init, its child does */
 int rb_step_exec(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_process *process = step->u.process.process;
-	int r;
+	int r = rb_child_of(run)->init_fd < 0 ? 0 : rb_init_split(run, err);
 
+	if (r < 0)
+		return r;
 	(void)execve(run->program_path, process->args.v, rb_child_of(run)->env);
 	r = -errno;
 	if (r == -ENOENT) {

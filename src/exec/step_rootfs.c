@@ -29,7 +29,12 @@ struct rb_child *rb_child_of(struct rb_run *run)
 	if (!child) {
 		child = rb_xmalloc(sizeof(*child));
 		*child = (struct rb_child) {
-			.null_fd = -1, .mask_tree = -1, .tty = -1, .dir_fd = -1
+			.null_fd = -1,
+			.mask_tree = -1,
+			.tty = -1,
+			.dir_fd = -1,
+			.init_fd = -1,
+			.init_go = { -1, -1 },
 		};
 		run->child = child;
 	}

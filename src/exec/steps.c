@@ -15,6 +15,10 @@ static const struct rb_step_hint mount_hints[] = {
 	{ ENODEV, "the kernel does not have this file system" },
 	{ 0, NULL },
 };
+static const struct rb_step_hint init_hints[] = {
+	{ EACCES, "the sysctl vm.memfd_noexec=2 forbids it" },
+	{ 0, NULL },
+};
 static const struct rb_step_hint overlay_hints[] = {
 	{ ENODEV, "the kernel does not have this file system" },
 	{ EPERM, "in a user namespace an overlay needs Linux 5.11" },
@@ -153,6 +157,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_HOSTNAME] = { .apply = rb_step_hostname },
 	[RB_STEP_DOMAINNAME] = { .apply = rb_step_domainname },
 	[RB_STEP_ROOT_READONLY] = { .apply = rb_step_root_readonly },
+	[RB_STEP_INIT] = { .apply = rb_step_init, .hints = init_hints },
 	[RB_STEP_KEYRING] = { .apply = rb_step_keyring },
 	[RB_STEP_SCHEDULER] = { .apply = rb_step_scheduler },
 	[RB_STEP_IO_PRIORITY] = { .apply = rb_step_io_priority },

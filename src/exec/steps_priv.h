@@ -15,11 +15,15 @@ struct rb_err;
 
 /** What one step of the child makes and a later one needs; lives in run->child. */
 struct rb_child {
-	int null_fd;   /* the host's /dev/null, checked, opened before anything of the image was */
-	int mask_tree; /* the empty read-only tmpfs over masked directories, once attached */
-	int tty;       /* CONSOLE: the pty that becomes stdio; FIND takes it */
-	bool in_cwd;   /* the working directory was entered while still privileged */
-	char **env;    /* FIND: the environment of the program */
+	int null_fd;	/* the host's /dev/null, checked, opened before anything of the image was */
+	int mask_tree;	/* the empty read-only tmpfs over masked directories, once attached */
+	int tty;	/* CONSOLE: the pty that becomes stdio; FIND takes it */
+	bool in_cwd;	/* the working directory was entered while still privileged */
+	char **env;	/* FIND: the environment of the program */
+	int init_fd;	/* INIT: its program; -1: there is none */
+	int init_go[2]; /* INIT: a pipe whose end says that the parent is init */
+	bool init_alone;     /* INIT: as pid 1 of a new namespace */
+	uint64_t started_ns; /* GATE: when it was opened */
 	/* where the last device or link was put, for the next one; gone with the next mount */
 	int dir_fd;
 	const char *dir_path; /* of the plan; without the last name: dir_len bytes */
@@ -93,6 +97,10 @@ int rb_mount_target(struct rb_run *run, const struct rb_step *step, bool dir, in
 /** rb_mount_change_of() - what the options of a mount step change on its mount. */
 struct rb_mount_change rb_mount_change_of(struct rb_run *run, const struct rb_step *step,
 					  bool from_host);
+
+/* --- step_init.c --- */
+
+int rb_init_split(struct rb_run *run, struct rb_err *err);
 
 /* --- step_console.c, step_exec.c, step_sysctl.c --- */
 

@@ -40,7 +40,6 @@ int check_unsupported(struct compile *c, struct rb_err *err)
 		bool asked;
 	} later[] = {
 		{ "linux.personality.flags", s->linux_.personality.flags.n > 0 },
-		{ "runbox.init", s->ext.init },
 	};
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)

@@ -21,13 +21,11 @@ static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emi
 
 /* Namespaces first: most of the others ask which there are. */
 static compile_fn *const checks[] = {
-	check_options,	  check_unsupported,	check_root,
-	check_namespaces, check_network,	check_id_maps,
-	check_uts,	  check_time,		check_cgroup,
-	check_resources,  check_needs_mount_ns, check_mounts,
-	check_ephemeral,  check_devices,	check_process,
-	check_scheduler,  check_labels,		check_seccomp,
-	check_rdt,	  check_time_limit,
+	check_options,	      check_unsupported, check_root,	  check_namespaces, check_network,
+	check_id_maps,	      check_uts,	 check_time,	  check_cgroup,	    check_resources,
+	check_needs_mount_ns, check_mounts,	 check_ephemeral, check_devices,    check_process,
+	check_scheduler,      check_labels,	 check_seccomp,	  check_rdt,	    check_init,
+	check_time_limit,
 };
 
 static compile_fn *const emitters[] = {
@@ -118,6 +116,8 @@ static compile_fn *const emitters[] = {
 	emit_names,
 	/* after the last mount point was made in the root */
 	emit_root_readonly,
+	/* before the limits of the process, which its memory would be subject to */
+	emit_init,
 	/* keyring, scheduler, io priority, affinity, memory policy, rlimits, personality,
 	 * label: while the child still has the rights for them */
 	emit_process_setup,
@@ -127,11 +127,11 @@ static compile_fn *const emitters[] = {
 	emit_credentials,
 	/* as the container's user: both must be reachable for it */
 	emit_program,
+	/* whichever side keeps it, it runs from the gate on */
+	emit_time_limit,
 	/* create returns only when all that can fail before start has been tried (runtime.md
 	 * "Create") */
 	emit_ready,
-	/* it runs from the gate on */
-	emit_time_limit,
 	/* the pid file exists before anybody can see the state "created"; engines read it when
 	 * create is done */
 	emit_pid_file,

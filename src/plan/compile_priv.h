@@ -134,6 +134,8 @@ int emit_net_mounts(struct compile *c, struct rb_err *err);
 bool compile_has_links(const struct compile *c);
 
 /* compile_ext.c */
+int check_init(struct compile *c, struct rb_err *err);
+int emit_init(struct compile *c, struct rb_err *err);
 int check_time_limit(struct compile *c, struct rb_err *err);
 int emit_time_limit(struct compile *c, struct rb_err *err);
 

@@ -172,6 +172,11 @@ static void json_overlay(const struct rb_step *step, struct object *o)
 	add_bool(o, "userXattr", step->u.overlay.user_xattr);
 }
 
+static void json_init(const struct rb_step *step, struct object *o)
+{
+	add_bool(o, "subreaper", step->u.init.subreaper);
+}
+
 static void json_mount(const struct rb_step *step, struct object *o)
 {
 	const struct rb_mount *m = step->u.mount.m;

@@ -212,6 +212,12 @@ static void describe_time_limit(const struct rb_step *step, struct rb_buf *out)
 		      step->u.number.value);
 }
 
+static void describe_init(const struct rb_step *step, struct rb_buf *out)
+{
+	rb_buf_add(out, "runbox-init in sealed memory: forwards signals, reaps orphans");
+	rb_buf_add(out, step->u.init.subreaper ? " as a subreaper" : " as pid 1");
+}
+
 static void describe_text(const struct rb_step *step, struct rb_buf *out)
 {
 	text(out, step->u.text.text);
@@ -808,6 +814,7 @@ static const struct {
 	[RB_STEP_HOSTNAME] = { describe_text, NULL },
 	[RB_STEP_DOMAINNAME] = { describe_text, NULL },
 	[RB_STEP_ROOT_READONLY] = { describe_root_readonly, NULL },
+	[RB_STEP_INIT] = { describe_init, NULL },
 	[RB_STEP_KEYRING] = { describe_text, NULL },
 	[RB_STEP_SCHEDULER] = { describe_scheduler, NULL },
 	[RB_STEP_IO_PRIORITY] = { describe_io_priority, NULL },

@@ -13,7 +13,7 @@ setup() {
 	make_bundle web '.hooks = {"createRuntime": [{"path": "/bin/true"}], "createContainer": [{"path": "/bin/true"}], "startContainer": [{"path": "/bin/true"}], "poststart": [{"path": "/bin/true"}], "poststop": [{"path": "/bin/true"}]}
 		| .linux.sysctl = {"kernel.shmmax": "4096"} | .hostname = "x" | .linux.maskedPaths = ["/proc/kcore"] | .linux.readonlyPaths = ["/proc/sys"]
 		| .linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": []} | .process.rlimits = [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
-		| .runbox = {"ephemeral": true}'
+		| .runbox = {"ephemeral": true, "init": true, "timeoutMs": 600000}'
 	args web /bin/probe pause=1
 	STEPS=$(rb plan --bundle "$T/web" --format json "$(cid web)" 2>/dev/null | jq '.steps | length')
 	[ -n "$STEPS" ] || STEPS=$(rb plan --bundle "$T/web" --format json | jq '.steps | length')

@@ -150,7 +150,10 @@ static const struct refusal {
 	  { .namespaces = "{'type':'mount'}", .top = ",'runbox':{'network':{'name':'a'}}" },
 	  "runbox.network",
 	  "needs a network namespace" },
-	{ "runbox.init", { .top = ",'runbox':{'init':true}" }, "runbox.init", "not supported yet" },
+	{ "runbox.init with room for one process",
+	  { .top = ",'runbox':{'init':true}", .linux_ = ",'resources':{'pids':{'limit':1}}" },
+	  "linux.resources.pids.limit",
+	  "two processes" },
 	{ "runbox.ephemeral without a mount namespace",
 	  { .namespaces = "{'type':'pid'}", .top = ",'runbox':{'ephemeral':true}" },
 	  "runbox.ephemeral",
@@ -455,6 +458,57 @@ static void test_host_refusals(void)
 	refuse(&m, &memory, "linux.resources", "disabled");
 }
 
+/* --- who keeps the time --- */
+
+static void test_time_limit(void)
+{
+	static const struct {
+		const char *name;
+		struct config config;
+		bool detached;
+		unsigned side; /* 0: refused */
+	} cases[] = {
+		{ "foreground", { .top = ",'runbox':{'timeoutMs':5}" }, false, RB_SIDE_HOST },
+		{ "background", { .top = ",'runbox':{'timeoutMs':5}" }, true, 0 },
+		{ "with an init, foreground",
+		  { .top = ",'runbox':{'timeoutMs':5,'init':true}" },
+		  false,
+		  RB_SIDE_CHILD },
+		{ "with an init, background",
+		  { .top = ",'runbox':{'timeoutMs':5,'init':true}" },
+		  true,
+		  RB_SIDE_CHILD },
+		{ "with an init that is not pid 1, foreground",
+		  { .top = ",'runbox':{'timeoutMs':5,'init':true}",
+		    .namespaces = "{'type':'mount'}" },
+		  false,
+		  RB_SIDE_HOST },
+		{ "with an init that is not pid 1, background",
+		  { .top = ",'runbox':{'timeoutMs':5,'init':true}",
+		    .namespaces = "{'type':'mount'}" },
+		  true,
+		  0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct rb_step *step;
+		struct made m;
+		bool made;
+
+		prepare(&m, RB_LAYOUT_V2);
+		m.opts.detached = cases[i].detached;
+		made = compile(&m, &cases[i].config);
+		step = made ? row(&m, RB_STEP_TIME_LIMIT) : NULL;
+		if (cases[i].side)
+			ok(step && step->side == cases[i].side && step->u.number.value == 5,
+			   "time limit: %s", cases[i].name);
+		else
+			ok(!made && strcmp(m.err.at, "runbox.timeoutMs") == 0,
+			   "time limit: %s, refused", cases[i].name);
+		done(&m);
+	}
+}
+
 /* --- order --- */
 
 static const struct config everything = {
@@ -475,7 +529,8 @@ static const struct config everything = {
 	       ",{'destination':'/v','source':'/vol','options':['rbind']}],"
 	       "'hooks':{'prestart':[{'path':'/1'}],'createRuntime':[{'path':'/2'},{'path':'/3'}],"
 	       "'createContainer':[{'path':'/4'}],'startContainer':[{'path':'/5'}],"
-	       "'poststart':[{'path':'/6'}],'poststop':[{'path':'/7'}]}",
+	       "'poststart':[{'path':'/6'}],'poststop':[{'path':'/7'}]},"
+	       "'runbox':{'ephemeral':true,'timeoutMs':7,'init':true}",
 };
 
 static const struct {
@@ -496,6 +551,7 @@ static const struct {
 	{ RB_STEP_BECOME_ROOT, "" },
 	{ RB_STEP_TIME_OFFSETS, "monotonic 1 s" },
 	{ RB_STEP_PROPAGATION, "rslave" },
+	{ RB_STEP_OVERLAY, "over rootfs, with user.* attributes" },
 	{ RB_STEP_ROOTFS, "rootfs" },
 	{ RB_STEP_MOUNT, "proc on /proc" },
 	{ RB_STEP_MOUNT, "tmpfs on /dev" },
@@ -519,6 +575,7 @@ static const struct {
 	{ RB_STEP_SYSCTL, "net.ipv4.ip_forward = 1" },
 	{ RB_STEP_HOSTNAME, "h" },
 	{ RB_STEP_DOMAINNAME, "d" },
+	{ RB_STEP_INIT, "as pid 1" },
 	{ RB_STEP_KEYRING, "_ses.web" },
 	{ RB_STEP_SCHEDULER, "nice 1" },
 	{ RB_STEP_IO_PRIORITY, "3" },
@@ -532,6 +589,7 @@ static const struct {
 	{ RB_STEP_NO_NEW_PRIVS, "" },
 	{ RB_STEP_CWD, "/" },
 	{ RB_STEP_FIND, "sh" },
+	{ RB_STEP_TIME_LIMIT, "7 ms" },
 	{ RB_STEP_BARRIER, "ready" },
 	{ RB_STEP_PID_FILE, "/pid" },
 	{ RB_STEP_CREATED, "" },
@@ -1070,6 +1128,7 @@ int main(void)
 {
 	test_refusals();
 	test_host_refusals();
+	test_time_limit();
 	test_order();
 	test_prints();
 	test_times();
