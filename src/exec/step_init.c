@@ -159,13 +159,15 @@ static void wait_for_init(const struct rb_child *child)
 int rb_init_split(struct rb_run *run, struct rb_err *err)
 {
 	const struct rb_child *child = run->child;
-	sigset_t all, none;
+	const uint64_t all = ~(uint64_t)0;
+	const pid_t parent = getpid();
+	sigset_t none;
 	pid_t pid;
 	int r;
 
-	(void)sigfillset(&all);
 	(void)sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
+	/* also those that the C library keeps for itself, and leaves out */
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all)) < 0)
 		return rb_fail_sys(err, errno, "hold back signals");
 	/* not fork(3): nothing of the C library's own has to be done, one system call less to allow */
 	pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
@@ -177,9 +179,10 @@ int rb_init_split(struct rb_run *run, struct rb_err *err)
 	}
 	if (pid > 0)
 		return become_init(run, pid, err);
-	/* in a pid namespace of its own the kernel sees to it */
-	if (!child->init_alone)
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	/* in a pid namespace of its own the kernel sees to it; init may have ended already */
+	if (!child->init_alone &&
+	    (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent))
+		_exit(1);
 	wait_for_init(child);
 	r = lead_group(run, err);
 	if (r < 0)

@@ -109,13 +109,13 @@ static void say(const char *a, const char *b, const char *c)
 		(void)call(__NR_writev, STDERR, (long)line, 3, 0);
 }
 
-/* Without the call there is no time left: what cannot be measured has to end. */
+/* Return: -1 when a filter does not let us know */
 static long now_ms(void)
 {
 	struct __kernel_timespec t;
 
 	if (call(__NR_clock_gettime, CLOCK_MONO, (long)&t, 0, 0) < 0)
-		return 0x7fffffffffffffff;
+		return -1;
 	return (long)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
@@ -165,18 +165,21 @@ static int serve(long program, const char *limit, long limit_ms)
 	int status = -1;
 
 	for (;;) {
+		/* one at a time: they may come faster than the time passes */
+		const bool more = reap(program, &status);
 		long left = -1, sig;
 
-		if (limit) {
-			left = limit_ms - (now_ms() - from);
-			if (left <= 0)
-				return time_over(limit);
-		}
-		/* one at a time: they may come faster than the time passes */
-		if (reap(program, &status) && status < 0)
-			continue;
 		if (status >= 0)
 			return status;
+		if (limit) {
+			const long now = now_ms();
+
+			left = limit_ms - (now - from);
+			if (now < 0 || left <= 0) /* what cannot be measured has to end */
+				return time_over(limit);
+		}
+		if (more)
+			continue;
 		sig = next_signal(left);
 		if (sig > 0 && sig != SIG_CHLD)
 			(void)call(__NR_kill, program, sig, 0, 0); /* another user's: EPERM */
