@@ -1,9 +1,9 @@
 /* foreground.c - `run` in the foreground: signals in, terminal both ways, exit status out
  *
  * One poll over signalfd, pidfd of the container's init, its terminal and the notify socket;
- * nothing is polled by time, and only a limit of time (runbox.timeoutMs) ends the wait. Our own stdin and stdout are shared with others, so they are never
- * made non-blocking: they are read and written only when poll says so, in pieces that a pipe takes
- * whole (PIPE_BUF).
+ * nothing is polled by time, and only a limit of time (runbox.timeoutMs) ends the wait. Our own
+ * stdin and stdout are shared with others, so they are never made non-blocking: they are read and
+ * written only when poll says so, in pieces that a pipe takes whole (PIPE_BUF).
  */
 #include <errno.h>
 #include <fcntl.h>

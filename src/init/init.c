@@ -1,9 +1,9 @@
 /* init.c - runbox-init: the first process of a container that has runbox.init
  *
- * Usage: runbox-init PID [LIMIT LEFT]. PID is the container's program, already a child of this process; LIMIT
- * its time in milliseconds, LEFT what is left of that. It forwards every signal that can be caught to the program, reaps orphans,
- * ends with the program's status (128+N for signal N), and ends everything when the time is over, which is
- * only asked of it as pid 1 of its pid namespace.
+ * Usage: runbox-init PID [LIMIT LEFT]. PID is the container's program, already a child of this
+ * process; LIMIT its time in milliseconds, LEFT what is left of that. It forwards every signal that
+ * can be caught to the program, reaps orphans, ends with the program's status (128+N for signal N),
+ * and ends everything when the time is over, which is only asked of it as pid 1 of its pid namespace.
  *
  * exec/step_init.c puts it into sealed memory and executes it, with all signals blocked: none is lost before
  * it waits for them, and none has a default action. What is in the container is hostile: nothing is read, and

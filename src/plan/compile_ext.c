@@ -1,16 +1,17 @@
 /* compile_ext.c - what the extension object says of the process: its init, its limit of time
  *
- * Somebody has to be there when the time is over, and runbox leaves no daemon behind. That is an init which is
- * pid 1, for nobody inside of its pid namespace can kill it and its end is theirs; else, in the foreground,
- * the runbox that waits. A timer of the process itself would be no limit: timers do not survive execve(2) but
- * for alarm(2)'s, whose signal the first process of a pid namespace does not even notice.
+ * Somebody has to be there when the time is over, and runbox leaves no daemon behind. That is an
+ * init which is pid 1, for nobody inside of its pid namespace can kill it and its end is theirs;
+ * else, in the foreground, the runbox that waits. A timer of the process itself would be no limit:
+ * timers do not survive execve(2) but for alarm(2)'s, whose signal the first process of a pid
+ * namespace does not even notice.
  */
 #include "compile_priv.h"
 
 #include <linux/sched.h>
 
-/* sched(7): a deadline thread cannot fork, and SCHED_FLAG_RESET_ON_FORK takes the policy from the child, which
- * is the program. */
+/* sched(7): a deadline thread cannot fork, and SCHED_FLAG_RESET_ON_FORK takes the policy from the
+ * child, which is the program. */
 static int check_init_scheduler(const struct compile *c, struct rb_err *err)
 {
 	const struct rb_scheduler *s = &c->spec->process.scheduler;
