@@ -233,6 +233,12 @@ limited() {
 	make_bundle b '.runbox.timeoutMs = 300 | .linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
 	args b /bin/probe fork=3 deaf=1
 	limited 300
+	[ "$output" = "runbox: the time limit of 300 ms was reached, container $(cid b) is killed (config.json runbox.timeoutMs)" ]
+	leaks
+	# all of it, though nothing is deleted
+	run -137 run_bundle b --keep
+	[ -z "$(left_processes)" ]
+	rb delete "$(cid b)"
 	leaks
 }
 
@@ -320,6 +326,10 @@ child_of() {
 	[ "$(cat "/proc/$pid/comm")" = runbox-init ]
 	[ "$(readlink "/proc/$pid/exe")" = "/memfd:runbox-init (deleted)" ]
 	[ "$(ls "/proc/$pid/fd")" = 2 ]
+	if command -v python3 >/dev/null && [ "$(id -u)" -eq 0 ]; then
+		# F_GET_SEALS: no other file, no other size, no other content
+		[ "$(python3 -c 'import fcntl, sys; print(fcntl.fcntl(open(sys.argv[1], "rb"), 1034) & 15)' "/proc/$pid/exe")" -eq 15 ]
+	fi
 	[ "$(child_of "$pid" | wc -w)" -eq 1 ]
 	rb kill "$(cid b)" KILL
 	wait_status b stopped
@@ -532,6 +542,29 @@ left: /proc/1 /proc/2" ]
 	args b /bin/probe pause=1
 	run -125 run_bundle b
 	[[ $output == *"runbox: the init cannot wait for signals: the seccomp profile has to allow rt_sigtimedwait"* ]]
+	leaks
+}
+
+@test "init: the program is not executed before its parent is init" {
+	requires root python3 busybox
+	local child
+	with_init b ".linux.seccomp = {\"defaultAction\": \"SCMP_ACT_ALLOW\", \"listenerPath\": \"$T/sock\", \"syscalls\": [{\"names\": [\"execveat\"], \"action\": \"SCMP_ACT_NOTIFY\"}]}"
+	# shellcheck disable=SC2016 # for the container
+	args b /bin/sh -c 'read -r name </proc/$PPID/comm; echo $name >/tmp/parent; sleep 100'
+	"$LIB/notify.py" "$T/sock" wait >"$T/notify.out" 2>&1 </dev/null 3>&- 4>&- &
+	wait_for 5 grep -q listening "$T/notify.out"
+	create_bundle b
+	rb start "$(cid b)" >"$T/start.out" 2>&1 </dev/null 3>&- 4>&- &
+	# it waits for the end of the pipe: read(2) is system call 0 or 63
+	wait_for 5 sh -c "child=\$(cat /proc/$(pid_of b)/task/$(pid_of b)/children) && [ -n \"\$child\" ] && grep -qE '^(0|63) ' /proc/\${child% }/syscall"
+	child=$(child_of "$(pid_of b)")
+	[ "$(cat "/proc/${child% }/comm")" = runbox ]
+	[ ! -e "$T/b/rootfs/tmp/parent" ]
+	: >"$T/sock.go"
+	wait $!
+	wait_for 5 test -s "$T/b/rootfs/tmp/parent"
+	[ "$(cat "$T/b/rootfs/tmp/parent")" = runbox-init ]
+	rb delete --force "$(cid b)"
 	leaks
 }
 

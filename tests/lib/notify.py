@@ -4,7 +4,7 @@
 Usage: notify.py SOCKET ERRNO [COUNT]
 Makes SOCKET, prints "listening", then for each of COUNT (1) connections: takes one message, prints it as one
 line of JSON with the number of descriptors that came as "got_fds", and a process of its own answers system
-calls with ERRNO until those with the filter are gone. Source: config-linux.md "The Container Process State", seccomp_unotify(2).
+calls with ERRNO until those with the filter are gone; ERRNO "wait": lets a call go on once SOCKET.go is there. Source: config-linux.md "The Container Process State", seccomp_unotify(2).
 """
 import array
 import errno
@@ -16,12 +16,25 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 # seccomp_unotify(2): struct seccomp_notif (id, pid, flags, struct seccomp_data) and _resp (id, val, error, flags)
 NOTIF = struct.Struct("=QIIiIQ6Q")
 RESP = struct.Struct("=QqiI")
 RECV = 0xC0502100  # _IOWR('!', 0, struct seccomp_notif)
 SEND = 0xC0182101  # _IOWR('!', 1, struct seccomp_notif_resp)
+
+
+CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
+
+
+def verdict(number):
+    """Return: error and flags of an answer"""
+    if number != "wait":
+        return -int(number), 0
+    while not os.path.exists(sys.argv[1] + ".go"):
+        time.sleep(0.01)
+    return 0, CONTINUE
 
 
 def answer(fd, number):
@@ -35,7 +48,7 @@ def answer(fd, number):
         call = bytearray(NOTIF.size)
         try:
             fcntl.ioctl(fd, RECV, call)
-            fcntl.ioctl(fd, SEND, RESP.pack(NOTIF.unpack(call)[0], 0, -number, 0))
+            fcntl.ioctl(fd, SEND, RESP.pack(NOTIF.unpack(call)[0], 0, *verdict(number)))
         except OSError as e:
             if e.errno != errno.ENOENT:  # the caller was killed meanwhile
                 raise
@@ -59,7 +72,7 @@ def main():
         print(json.dumps(state), flush=True)
         if os.fork() == 0:
             signal.alarm(30)
-            answer(fds[0], int(sys.argv[2]))
+            answer(fds[0], sys.argv[2])
             os._exit(0)
         os.close(fds[0])
 
