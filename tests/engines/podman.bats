@@ -628,6 +628,32 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1\n", sys.argv[1
 	[[ $output == root:* ]]
 }
 
+# extension OBJECT: --annotation of it; older versions read it as a line of CSV
+extension() {
+	local note="org.runbox.config=$1"
+	if pm create --annotation "$note" --name csv bb true >/dev/null 2>&1; then
+		pm rm csv >/dev/null
+	else
+		note=\"${note//\"/\"\"}\"
+	fi
+	echo "--annotation=$note"
+}
+
+@test "podman: an annotation brings runbox's own init, a root to throw away, a limit of time" {
+	run -0 pm run --rm --network none "$(extension '{"init":true,"ephemeral":true}')" bb sh -c 'echo x >/x; cat /x /proc/1/comm'
+	[ "$output" = "x
+runbox-init" ]
+	# conmon has created it, and nobody is left to look at the clock but its init
+	run -137 pm run --name timed --network none "$(extension '{"init":true,"ephemeral":true,"timeoutMs":1500}')" bb \
+		sh -c 'echo x >/x; exec sleep 100'
+	[[ $output == *"the time limit of 1500 ms was reached"* ]]
+	[[ $(pm logs timed 2>&1) == *"the time limit of 1500 ms was reached"* ]]
+	[[ $(pm diff timed) != *" /x"* ]]
+	pm rm timed
+	run ! pm run --rm --network none "$(extension '{"timeoutMs":1500}')" bb true
+	[[ $output == *"nobody stays to keep the time limit"* ]]
+}
+
 @test "podman: twenty containers at once" {
 	scenario() {
 		local i pids=()
