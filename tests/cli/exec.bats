@@ -172,7 +172,7 @@ own_failure() {
 	SEEN=$(ex --process "$T/process.json" "$(cid b)")
 	expect .rlimits.RLIMIT_NPROC '{"soft":1,"hard":2}'
 	has_cap cap_sys_resource || return 0
-	SEEN=$(ulimit -Hu 1 && ex --process "$T/process.json" "$(cid b)")
+	SEEN=$(ulimit -u 1 && ex --process "$T/process.json" "$(cid b)")
 	expect .rlimits.RLIMIT_NPROC '{"soft":1,"hard":2}'
 }
 
@@ -574,7 +574,7 @@ hostile() {
 	up
 	rb pause "$(cid b)"
 	# not by `run`: what has gone in cannot end before it is thawed, and holds our end of the pipe
-	timeout -k 10 1 "$RUNBOX" --root "$ROOT" exec --ignore-paused "$(cid b)" true </dev/null >"$T/f.out" 2>&1 3>&- 4>&- || r=$?
+	timeout -k 10 1 "${RB[@]}" exec --ignore-paused "$(cid b)" true </dev/null >"$T/f.out" 2>&1 3>&- 4>&- || r=$?
 	[ $r -eq 124 ]
 	rb resume "$(cid b)"
 	ex "$(cid b)" true

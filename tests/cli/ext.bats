@@ -82,10 +82,10 @@ more
 	make_bundle b '.runbox.ephemeral = true'
 	args b /bin/cat /proc/self/mountinfo
 	run -0 unshare -m --propagation private sh -c 'cp -a "$0" "$0.src" && mount -t tmpfs -o nosuid,nodev t "$0" && cp -a "$0.src/." "$0" && exec "$@"' \
-		"$T/b/rootfs" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+		"$T/b/rootfs" "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[[ $(grep ' / / ' <<<"$output") == *" rw,nosuid,nodev,relatime - overlay "* ]]
 	run -1 unshare -m --propagation private sh -c 'mount --bind "$0" "$0" && mount -o remount,bind,ro,noexec "$0" && exec "$@"' \
-		"$T/b/rootfs" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+		"$T/b/rootfs" "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[[ $output == *"permission denied"* ]]
 }
 
@@ -94,7 +94,7 @@ more
 	make_bundle b '.runbox.ephemeral = true'
 	args b /bin/sh -c 'touch /x && ls /x /mnt'
 	run -0 unshare -m --propagation private sh -c 'mount --bind "$0" "$0" && mount -t tmpfs t "$0/rootfs/mnt" && touch "$0/rootfs/mnt/host" && mount -o remount,bind,ro "$0" && exec "$@"' \
-		"$T/b" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+		"$T/b" "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[ "$output" = "/x
 
 /mnt:" ]
@@ -188,7 +188,7 @@ more
 	fails 1 "make an overlay over $T/b/rootfs: Invalid argument (step NN overlay, config.json runbox.ephemeral, EINVAL); hint: not every file system, nor an overlay on an overlay, can be its lower" \
 		unshare -m --propagation private sh -c 'mkdir "$1" && mount -t tmpfs t "$1" && mkdir "$1/u1" "$1/w1" "$1/u2" "$1/w2" "$1/m" &&
 		mount -t overlay -o "lowerdir=$0,upperdir=$1/u1,workdir=$1/w1" o "$0" && mount -t overlay -o "lowerdir=$0,upperdir=$1/u2,workdir=$1/w2" o "$0" && shift && exec "$@"' \
-		"$T/b/rootfs" "$T/layers" "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+		"$T/b/rootfs" "$T/layers" "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	leaks
 }
 
@@ -264,7 +264,7 @@ limited() {
 	wait $limited
 	leaks
 	rm "$T/b/rootfs/tmp/up"
-	"$RUNBOX" --root "$ROOT" run --keep --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- &
+	"${RB[@]}" run --keep --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- &
 	local runner=$!
 	wait_for 5 test -e "$T/b/rootfs/tmp/up"
 	flock "$ROOT/$(cid b)/lock" sh -c 'while [ -d "/proc/$0" ] && ! grep -q "^State:.*Z" "/proc/$0/status"; do sleep 0.1; done' $runner 3>&- 4>&- &
@@ -279,7 +279,7 @@ limited() {
 	requires root python3 busybox
 	make_bundle b '.runbox.timeoutMs = 500 | .process.terminal = true'
 	args b /bin/sh -c 'trap "" HUP TERM INT; echo up; while :; do sleep 1; done'
-	run -137 "$LIB/onpty.py" 24x80 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -137 "$LIB/onpty.py" 24x80 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[[ $output == *up*"the time limit of 500 ms was reached"* ]]
 	leaks
 }
@@ -342,7 +342,7 @@ child_of() {
 	with_init b
 	args b /bin/sh -c 'i=0; while [ $i -lt 50 ]; do (true & true & sleep 0 &); i=$((i + 1)); done; echo made
 		set -- /proc/[0-9]*; while [ $# -gt 2 ]; do sleep 0; set -- /proc/[0-9]*; done; echo left: "$@"'
-	run -0 timeout 20 "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -0 timeout 20 "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[ "$output" = "made
 left: /proc/1 /proc/2" ]
 }
@@ -392,7 +392,7 @@ left: /proc/1 /proc/2" ]
 	local runner r=0
 	with_init b
 	args b /bin/sh -c 'trap "exit 3" TERM; echo up >/tmp/up; while :; do sleep 0.1; done'
-	"$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
+	"${RB[@]}" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 5 test -e "$T/b/rootfs/tmp/up"
 	[ "$(rb exec "$(cid b)" /bin/sh -c 'echo $PPID')" = 0 ]
@@ -451,7 +451,7 @@ left: /proc/1 /proc/2" ]
 	args b /bin/probe args ids fds pause=1
 	(
 		export LISTEN_FDS=1 LISTEN_PID=$BASHPID
-		exec "$RUNBOX" --root "$ROOT" run --detach --preserve-fds=1 --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" 3</etc/passwd 4</etc/group 5<&- </dev/null
+		exec "${RB[@]}" run --detach --preserve-fds=1 --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" 3</etc/passwd 4</etc/group 5<&- </dev/null
 	)
 	wait_for 5 test -s "$T/out"
 	SEEN=$(cat "$T/out")
@@ -468,12 +468,12 @@ left: /proc/1 /proc/2" ]
 	with_init b '.process.terminal = true'
 	# shellcheck disable=SC2016 # for the container
 	args b /bin/sh -c 'trap "echo interrupted; exit 6" INT; busybox awk "{print \"stat\", \$1 == \$5, \$5 == \$8, \$6, \$7 != 0}" /proc/$$/stat; stty -a >/dev/null && echo ready; while :; do sleep 0.1; done'
-	run -6 "$LIB/onpty.py" 24x80 --after ready --type $'\003' -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -6 "$LIB/onpty.py" 24x80 --after ready --type $'\003' -- "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[[ $output == *"stat 1 1 1 1"* ]]
 	[ "$(grep -c interrupted <<<"$output")" -eq 1 ]
 	[[ $output != *"job control"* ]]
 	args b /bin/sh -c 'trap "stty size; exit 7" WINCH; echo ready; while :; do sleep 0.1; done'
-	run -7 "$LIB/onpty.py" 24x80 --after ready --resize 33x77 -- "$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)"
+	run -7 "$LIB/onpty.py" 24x80 --after ready --resize 33x77 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	[[ $output == *"33 77"* ]]
 	leaks
 }
@@ -507,7 +507,7 @@ left: /proc/1 /proc/2" ]
 	local pid runner
 	with_init b '.runbox.dieWithParent = true'
 	args b /bin/probe ready=/tmp/up deaf=1
-	"$RUNBOX" --root "$ROOT" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
+	"${RB[@]}" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 5 test -e "$T/b/rootfs/tmp/up"
 	pid=$(pid_of b)
@@ -563,6 +563,7 @@ left: /proc/1 /proc/2" ]
 	: >"$T/sock.go"
 	wait $!
 	wait_for 5 test -s "$T/b/rootfs/tmp/parent"
+	cat "$T/b/rootfs/tmp/parent"
 	[ "$(cat "$T/b/rootfs/tmp/parent")" = runbox-init ]
 	rb delete --force "$(cid b)"
 	leaks

@@ -325,7 +325,7 @@ seize_execs() {
 	echo "$process" >"$T/process.json"
 	for i in $(seq 50); do
 		# who traces a process is told its end first (ptrace(2)), so the status may be lost
-		timeout -k 5 20 "$RUNBOX" --root "$ROOT" exec --process "$T/process.json" "$(cid b)" >"$T/exec.out" 2>&1 </dev/null 3>&- 4>&- || true
+		timeout -k 5 20 "${RB[@]}" exec --process "$T/process.json" "$(cid b)" >"$T/exec.out" 2>&1 </dev/null 3>&- 4>&- || true
 	done
 	rb delete --force "$(cid b)"
 	# programs were stopped, and what still was runbox if that was there long enough
