@@ -11,7 +11,7 @@ load ../lib/helpers
 	[ ! -e "$T/web/rootfs/tmp/ran" ]
 	rb start "$(cid web)"
 	wait_status web running
-	wait_for 5 test -e "$T/web/rootfs/tmp/ran"
+	wait_for 20 test -e "$T/web/rootfs/tmp/ran"
 }
 
 @test "create: nothing of the caller is held open but the streams of the container" {
@@ -22,7 +22,7 @@ load ../lib/helpers
 	local reader=$!
 	# the fifo is the runtime's descriptor 9: it is closed once the runtime has returned
 	rb create --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- 9>"$T/fifo"
-	wait_for 5 gone "$reader"
+	wait_for 20 gone "$reader"
 	assert_status web created
 }
 
@@ -77,10 +77,10 @@ load ../lib/helpers
 	make_bundle web '.process.terminal = true'
 	args web /bin/probe tty
 	"$LIB/recvtty.py" "$T/sock" >"$T/tty.out" 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/tty.out"
+	wait_for 20 grep -q listening "$T/tty.out"
 	create_bundle web --console-socket "$T/sock"
 	rb start "$(cid web)"
-	wait_for 5 grep -q '"controlling":true' "$T/tty.out"
+	wait_for 20 grep -q '"controlling":true' "$T/tty.out"
 	SEEN=$(sed -n 2p "$T/tty.out")
 	expect '[.fds, .tty, .bytes >= 1]' '[1,true,true]'
 }
@@ -95,7 +95,7 @@ load ../lib/helpers
 @test "create: a console socket without a terminal is refused" {
 	make_bundle web
 	"$LIB/recvtty.py" "$T/sock" >"$T/tty.out" 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/tty.out"
+	wait_for 20 grep -q listening "$T/tty.out"
 	run -1 create_bundle web --console-socket "$T/sock"
 	kill %1
 	leaks
@@ -105,9 +105,9 @@ load ../lib/helpers
 	make_bundle web
 	args web /bin/probe pause=1
 	"$LIB/recvtty.py" "$T/sock" --pidfd >"$T/pidfd.out" 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/pidfd.out"
+	wait_for 20 grep -q listening "$T/pidfd.out"
 	create_bundle web --pidfd-socket "$T/sock"
-	wait_for 5 grep -q '"pid"' "$T/pidfd.out"
+	wait_for 20 grep -q '"pid"' "$T/pidfd.out"
 	[ "$(sed -n 2p "$T/pidfd.out" | jq .pid)" = "$(pid_of web)" ]
 }
 

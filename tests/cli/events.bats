@@ -33,7 +33,7 @@ ended() { ! kill -0 "$WATCH" 2>/dev/null; }
 
 @test "events: --stats prints one object with the parts that runc prints" {
 	start_web '.linux.resources = {"memory": {"limit": 67108864}, "pids": {"limit": 60}, "cpu": {"shares": 512}}'
-	wait_for 5 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 3 ]"
+	wait_for 20 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 3 ]"
 	rb events --stats "$(cid web)" >"$T/events"
 	[ "$(wc -l <"$T/events")" -eq 1 ]
 	jq -e --arg id "$(cid web)" '.type == "stats" and .id == $id' "$T/events"

@@ -65,7 +65,7 @@ own_failure() {
 		expect ".ns.$ns" "\"$(readlink "/proc/$pid/ns/$ns")\""
 	done
 	ex "$(cid b)" sh -c 'echo $$; exec sleep 1000' >"$T/out" &
-	wait_for 5 test -s "$T/out"
+	wait_for 20 test -s "$T/out"
 	local host
 	host=$(pgrep -P $! -f 'sleep 1000' || pgrep --ns "$pid" --nslist pid -x sleep)
 	diff "/proc/$pid/cgroup" "/proc/$host/cgroup"
@@ -215,8 +215,8 @@ own_failure() {
 	local tty=$! fd
 	python3 "$LIB/recvtty.py" "$T/pidfd.sock" --pidfd >"$T/pidfd.out" 3>&- 4>&- &
 	fd=$!
-	wait_for 5 test -S "$T/tty.sock"
-	wait_for 5 test -S "$T/pidfd.sock"
+	wait_for 20 test -S "$T/tty.sock"
+	wait_for 20 test -S "$T/pidfd.sock"
 	rb exec --detach --tty --console-socket "$T/tty.sock" --pidfd-socket "$T/pidfd.sock" --pid-file "$T/pid" "$(cid b)" \
 		sh -c 'tty; echo through; until [ -e /tmp/go ]; do sleep 0.05; done' >/dev/null 2>"$T/err" </dev/null 3>&- 4>&-
 	[[ $(od -An -c "$T/pid" | tr -d ' ') =~ ^[0-9]+$ ]]
@@ -283,7 +283,7 @@ own_failure() {
 	local pid=$!
 	rb resume "$(cid b)"
 	wait $pid
-	wait_for 5 test -s "$T/b/rootfs/ran"
+	wait_for 20 test -s "$T/b/rootfs/ran"
 	rb kill "$(cid b)" KILL
 	wait_status b stopped
 	own_failure 'stopped' ex "$(cid b)" true

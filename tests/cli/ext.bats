@@ -122,7 +122,7 @@ more
 	make_bundle b '.runbox.ephemeral = true'
 	args b /bin/probe ready=/here pause=1
 	start_bundle b
-	wait_for 5 rb exec "$(cid b)" /bin/busybox test -e /here
+	wait_for 20 rb exec "$(cid b)" /bin/busybox test -e /here
 	[ ! -e "$T/b/rootfs/here" ]
 	rb exec "$(cid b)" /bin/sh -c 'echo y >/y'
 	[ "$(rb exec "$(cid b)" /bin/cat /y)" = y ]
@@ -259,14 +259,14 @@ limited() {
 	args b /bin/probe ready=/tmp/up deaf=1
 	limited 1500 &
 	local limited=$!
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	rb pause "$(cid b)"
 	wait $limited
 	leaks
 	rm "$T/b/rootfs/tmp/up"
 	"${RB[@]}" run --keep --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" </dev/null 3>&- 4>&- &
 	local runner=$!
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	flock "$ROOT/$(cid b)/lock" sh -c 'while [ -d "/proc/$0" ] && ! grep -q "^State:.*Z" "/proc/$0/status"; do sleep 0.1; done' $runner 3>&- 4>&- &
 	local r=0
 	wait $runner || r=$?
@@ -354,11 +354,11 @@ left: /proc/1 /proc/2" ]
 	args b /bin/sh -c 'for s in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM 16 URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS; do trap "echo $s >>/tmp/got" $s; done
 		trap "" TTIN TTOU TSTP; echo up >/tmp/up; while :; do sleep 0.1; done'
 	start_bundle b
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	for n in HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM 16 URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS; do
 		rb kill "$(cid b)" $n
 		want+="$n"$'\n'
-		wait_for 5 grep -qx "$n" "$T/b/rootfs/tmp/got"
+		wait_for 20 grep -qx "$n" "$T/b/rootfs/tmp/got"
 	done
 	printf '%s' "$want" | diff - "$T/b/rootfs/tmp/got"
 	# of no process can it be caught, but what stops the program can be forwarded
@@ -376,12 +376,12 @@ left: /proc/1 /proc/2" ]
 	with_init b
 	args b /bin/sh -c 'kill -STOP 1; kill -KILL 1; echo up >/tmp/up; while :; do sleep 0.1; done'
 	start_bundle b
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	pid=$(child_of "$(pid_of b)")
 	rb kill "$(cid b)" TSTP
-	wait_for 5 grep -q '^State:.*T' "/proc/${pid% }/status"
+	wait_for 20 grep -q '^State:.*T' "/proc/${pid% }/status"
 	rb kill "$(cid b)" CONT
-	wait_for 5 grep -q '^State:.*[SR]' "/proc/${pid% }/status"
+	wait_for 20 grep -q '^State:.*[SR]' "/proc/${pid% }/status"
 	grep -q '^State:.*S' "/proc/$(pid_of b)/status"
 	rb delete --force "$(cid b)"
 	leaks
@@ -394,11 +394,11 @@ left: /proc/1 /proc/2" ]
 	args b /bin/sh -c 'trap "exit 3" TERM; echo up >/tmp/up; while :; do sleep 0.1; done'
 	"${RB[@]}" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	[ "$(rb exec "$(cid b)" /bin/sh -c 'echo $PPID')" = 0 ]
 	# an orphan of an exec has found a parent
 	rb exec "$(cid b)" /bin/sh -c '(sleep 0.2; echo $PPID >/tmp/ppid) & true' >/dev/null </dev/null 3>&- 4>&-
-	wait_for 5 test -s "$T/b/rootfs/tmp/ppid"
+	wait_for 20 test -s "$T/b/rootfs/tmp/ppid"
 	[ "$(rb ps --format json "$(cid b)" | jq length)" -ge 2 ]
 	kill -TERM $runner
 	wait $runner || r=$?
@@ -453,7 +453,7 @@ left: /proc/1 /proc/2" ]
 		export LISTEN_FDS=1 LISTEN_PID=$BASHPID
 		exec "${RB[@]}" run --detach --preserve-fds=1 --bundle "$T/b" "$(cid b)" >"$T/out" 2>"$T/err" 3</etc/passwd 4</etc/group 5<&- </dev/null
 	)
-	wait_for 5 test -s "$T/out"
+	wait_for 20 test -s "$T/out"
 	SEEN=$(cat "$T/out")
 	expect '.env | map(select(startswith("LISTEN_"))) | sort' '["LISTEN_FDS=1","LISTEN_PID=2"]'
 	expect .pid 2
@@ -484,19 +484,19 @@ left: /proc/1 /proc/2" ]
 	with_init b '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc")) | .mounts += [{"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}]'
 	args b /bin/sh -c '(sleep 0.1; echo $PPID; busybox awk "/^PPid/ { print \$2 }" /proc/self/status >/tmp/x; sleep 100) & sleep 0.05; echo up >/tmp/up; exec sleep 100'
 	start_bundle b
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	pid=$(pid_of b)
 	[ "$(cat "/proc/$pid/comm")" = runbox-init ]
 	child=$(child_of "$pid" | tr -d ' ')
 	kill -KILL "$pid"
-	wait_for 5 gone "$child"
+	wait_for 20 gone "$child"
 	wait_status b stopped
 	rb delete --force "$(cid b)"
 	leaks
 	args b /bin/sh -c '(sleep 0.2; busybox awk "/^PPid/ { print \$2 }" /proc/self/status >/tmp/ppid) & exec sleep 1'
 	args b /bin/sh -c '((sleep 0.2; read -r _ _ _ p _ </proc/self/stat; echo $p >/tmp/ppid) &) ; exec sleep 5'
 	start_bundle b
-	wait_for 5 test -s "$T/b/rootfs/tmp/ppid"
+	wait_for 20 test -s "$T/b/rootfs/tmp/ppid"
 	[ "$(cat "$T/b/rootfs/tmp/ppid")" -eq "$(pid_of b)" ]
 	rb delete --force "$(cid b)"
 	leaks
@@ -509,10 +509,10 @@ left: /proc/1 /proc/2" ]
 	args b /bin/probe ready=/tmp/up deaf=1
 	"${RB[@]}" run --bundle "$T/b" "$(cid b)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
-	wait_for 5 test -e "$T/b/rootfs/tmp/up"
+	wait_for 20 test -e "$T/b/rootfs/tmp/up"
 	pid=$(pid_of b)
 	kill -KILL $runner
-	wait_for 5 gone "$pid"
+	wait_for 20 gone "$pid"
 	wait_status b stopped
 	rb delete "$(cid b)"
 	leaks
@@ -552,17 +552,17 @@ left: /proc/1 /proc/2" ]
 	# shellcheck disable=SC2016 # for the container
 	args b /bin/sh -c 'read -r name </proc/$PPID/comm; echo $name >/tmp/parent; sleep 100'
 	"$LIB/notify.py" "$T/sock" wait >"$T/notify.out" 2>&1 </dev/null 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/notify.out"
+	wait_for 20 grep -q listening "$T/notify.out"
 	create_bundle b
 	rb start "$(cid b)" >"$T/start.out" 2>&1 </dev/null 3>&- 4>&- &
 	# it waits for the end of the pipe: read(2) is system call 0 or 63
-	wait_for 5 sh -c "child=\$(cat /proc/$(pid_of b)/task/$(pid_of b)/children) && [ -n \"\$child\" ] && grep -qE '^(0|63) ' /proc/\${child% }/syscall"
+	wait_for 20 sh -c "child=\$(cat /proc/$(pid_of b)/task/$(pid_of b)/children) && [ -n \"\$child\" ] && grep -qE '^(0|63) ' /proc/\${child% }/syscall"
 	child=$(child_of "$(pid_of b)")
 	[ "$(cat "/proc/${child% }/comm")" = runbox ]
 	[ ! -e "$T/b/rootfs/tmp/parent" ]
 	: >"$T/sock.go"
 	wait $!
-	wait_for 5 test -s "$T/b/rootfs/tmp/parent"
+	wait_for 20 test -s "$T/b/rootfs/tmp/parent"
 	cat "$T/b/rootfs/tmp/parent"
 	[ "$(cat "$T/b/rootfs/tmp/parent")" = runbox-init ]
 	rb delete --force "$(cid b)"

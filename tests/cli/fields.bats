@@ -221,9 +221,9 @@ setup() {
 	make_bundle b '.process.terminal = true | .process.consoleSize = {"height": 11, "width": 222}'
 	args b /bin/probe tty
 	"$LIB/recvtty.py" "$T/sock" >"$T/tty.out" 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/tty.out"
+	wait_for 20 grep -q listening "$T/tty.out"
 	start_bundle b --console-socket "$T/sock"
-	wait_for 5 grep -q cols "$T/tty.out"
+	wait_for 20 grep -q cols "$T/tty.out"
 	SEEN=$(grep '"tty":{' "$T/tty.out" | tr -d '\r')
 	expect '[.tty.rows, .tty.cols]' '[11,222]'
 }
@@ -424,7 +424,7 @@ namespace_row() {
 	[ "$(jq -r ".ns.\"$file\"" <<<"$SEEN")" != "$ours" ]
 	unshare "$flag" --fork sleep 60 3>&- 4>&- &
 	local holder=$!
-	wait_for 5 sh -c "c=\$(cat /proc/$holder/task/$holder/children) && [ -n \"\$c\" ] && [ \"\$(readlink /proc/\${c% }/ns/$file)\" != '$ours' ]"
+	wait_for 20 sh -c "c=\$(cat /proc/$holder/task/$holder/children) && [ -n \"\$c\" ] && [ \"\$(readlink /proc/\${c% }/ns/$file)\" != '$ours' ]"
 	local child
 	child=$(cat "/proc/$holder/task/$holder/children")
 	child=${child% }
@@ -449,7 +449,7 @@ namespace_row() {
 	make_bundle b
 	unshare --pid --fork --mount-proc sleep 60 3>&- 4>&- &
 	local holder=$! child
-	wait_for 5 sh -c "[ -n \"\$(cat /proc/$holder/task/$holder/children)\" ]"
+	wait_for 20 sh -c "[ -n \"\$(cat /proc/$holder/task/$holder/children)\" ]"
 	child=$(cat "/proc/$holder/task/$holder/children")
 	child=${child% }
 	edit_bundle b ".linux.namespaces |= (map(select(.type != \"pid\")) + [{\"type\": \"pid\", \"path\": \"/proc/$child/ns/pid\"}])"

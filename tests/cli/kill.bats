@@ -9,9 +9,9 @@ load ../lib/helpers
 		make_bundle web
 		args web /bin/probe ready=/tmp/up pause=1
 		start_bundle web
-		wait_for 5 test -e "$T/web/rootfs/tmp/up"
+		wait_for 20 test -e "$T/web/rootfs/tmp/up"
 		rm "$T/web/rootfs/tmp/up"
-		wait_for 5 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
+		wait_for 20 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
 		# shellcheck disable=SC2086 # no argument at all when empty
 		rb kill "$(cid web)" $s
 		wait_status web stopped
@@ -41,7 +41,7 @@ load ../lib/helpers
 	make_bundle web '.linux.namespaces |= map(select(.type != "pid")) | .mounts |= map(select(.destination != "/proc"))'
 	args web /bin/probe fork=5 pause=1
 	start_bundle web
-	wait_for 5 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 6 ]"
+	wait_for 20 sh -c "[ \$(${RB[*]@Q} ps -f json '$(cid web)' | jq length) -eq 6 ]"
 	rb kill --all "$(cid web)" KILL
 	wait_status web stopped
 	rb delete "$(cid web)"

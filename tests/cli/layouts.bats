@@ -20,7 +20,7 @@ life() {
 	}
 	[ -n "$(left_cgroups)" ]
 	under "$1" "${RB[@]}" start "$(cid web)"
-	wait_for 5 sh -c "[ \$(cat \"/proc/$(pid_of web)/task/$(pid_of web)/children\" | wc -w) -eq 3 ]"
+	wait_for 20 sh -c "[ \$(cat \"/proc/$(pid_of web)/task/$(pid_of web)/children\" | wc -w) -eq 3 ]"
 	[ "$(under "$1" "${RB[@]}" ps --format json "$(cid web)" | jq length)" -eq 4 ]
 	under "$1" "${RB[@]}" state "$(cid web)" | jq -e '.status == "running"'
 	run -1 under "$1" "${RB[@]}" delete "$(cid web)"

@@ -55,7 +55,7 @@ killed() {
 	start_bundle web
 	rb pause "$(cid web)"
 	rb kill "$(cid web)" KILL
-	wait_for 5 status_is web stopped
+	wait_for 20 status_is web stopped
 	rb delete "$(cid web)"
 	# and delete --force alone
 	start_bundle web

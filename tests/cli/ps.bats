@@ -7,7 +7,7 @@ load ../lib/helpers
 	make_bundle web
 	args web /bin/probe fork=2 pause=1
 	start_bundle web
-	wait_for 5 sh -c "[ \$(${RB[*]@Q} ps --format json '$(cid web)' | jq length) -eq 3 ]"
+	wait_for 20 sh -c "[ \$(${RB[*]@Q} ps --format json '$(cid web)' | jq length) -eq 3 ]"
 	run -0 rb ps --format json "$(cid web)"
 	jq -e --argjson pid "$(pid_of web)" 'index($pid) != null' <<<"$output"
 	[[ $output =~ ^\[[0-9]+,[0-9]+,[0-9]+\]$ ]]

@@ -325,7 +325,7 @@ web() {
 	start_bundle web {lock}<&- &
 	creator=$!
 	# its record is written, and the step that follows at once makes nothing
-	wait_for 5 grep -qs ^rdt "$ROOT/$(cid web)/journal"
+	wait_for 20 grep -qs ^rdt "$ROOT/$(cid web)/journal"
 	local i
 	for ((i = 0; i < 50; i++)); do /bin/true; done
 	[ ! -d "$R/$(cid web)" ]

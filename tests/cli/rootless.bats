@@ -42,7 +42,7 @@ user_bundle() {
 	[ "$(user "$RUNBOX" state "$(cid b)" | jq -r .status)" = running ]
 	user "$RUNBOX" list -q | grep -q "$(cid b)"
 	user "$RUNBOX" kill "$(cid b)" KILL
-	wait_for 5 sh -c "[ \"\$(setpriv --reuid $U --regid $U --clear-groups env XDG_RUNTIME_DIR='$T/home' '$RUNBOX' state '$(cid b)' | jq -r .status)\" = stopped ]"
+	wait_for 20 sh -c "[ \"\$(setpriv --reuid $U --regid $U --clear-groups env XDG_RUNTIME_DIR='$T/home' '$RUNBOX' state '$(cid b)' | jq -r .status)\" = stopped ]"
 	user "$RUNBOX" delete "$(cid b)"
 	[ -z "$(user "$RUNBOX" list -q)" ]
 	leaks

@@ -27,8 +27,8 @@ load ../lib/helpers
 	args web /bin/probe ready=/tmp/up pause=1
 	"${RB[@]}" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 3>&- 4>&- &
 	local runner=$!
-	wait_for 5 test -e "$T/web/rootfs/tmp/up"
-	wait_for 5 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
+	wait_for 20 test -e "$T/web/rootfs/tmp/up"
+	wait_for 20 grep -q '^SigCgt:.*4002$' "/proc/$(pid_of web)/status"
 	kill -TERM $runner
 	wait $runner
 	leaks
@@ -83,7 +83,7 @@ load ../lib/helpers
 	args web /bin/probe ready=/tmp/up pause=1
 	"${RB[@]}" run --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
 	local runner=$!
-	wait_for 5 test -e "$T/web/rootfs/tmp/up"
+	wait_for 20 test -e "$T/web/rootfs/tmp/up"
 	kill -KILL $runner
 	wait $runner || true
 	assert_status web running

@@ -156,7 +156,7 @@ allow_list='["read", "write", "open", "openat", "openat2", "close", "brk", "mmap
 # notify COUNT: a listener that answers EOPNOTSUPP, its output in $T/notify.out
 notify() {
 	"$LIB/notify.py" "$T/notify.sock" 95 "$1" >"$T/notify.out" 2>&1 </dev/null 3>&- 4>&- &
-	wait_for 5 grep -q listening "$T/notify.out"
+	wait_for 20 grep -q listening "$T/notify.out"
 }
 
 told() {
@@ -170,9 +170,9 @@ told() {
 	edit_bundle b '.annotations = {"org.test": "x"}'
 	args b sh -c "/bin/probe args call=$PERSONALITY,0 >/seen; exec sleep 1000"
 	start_bundle b
-	wait_for 5 test -s "$T/b/rootfs/seen"
+	wait_for 20 test -s "$T/b/rootfs/seen"
 	[ "$(jq -c .call "$T/b/rootfs/seen")" = "{\"$PERSONALITY,0\":95}" ]
-	wait_for 5 told 1
+	wait_for 20 told 1
 	local init
 	init=$(pid_of b)
 	sed -n 2p "$T/notify.out" | jq -e --arg id "$(cid b)" --arg b "$T/b" --argjson p "$init" '
@@ -181,7 +181,7 @@ told() {
 	# the process is another one, the container is running
 	run -0 rb exec --pid-file "$T/pid" "$(cid b)" /bin/probe args "call=$PERSONALITY,0" </dev/null 3>&- 4>&-
 	[ "$(jq -c .call <<<"$output")" = "{\"$PERSONALITY,0\":95}" ]
-	wait_for 5 told 2
+	wait_for 20 told 2
 	sed -n 3p "$T/notify.out" | jq -e --argjson p "$init" --argjson e "$(cat "$T/pid")" \
 		'.pid == $e and .got_fds == 1 and (.state | .status == "running" and .pid == $p)'
 	rb delete --force "$(cid b)"

@@ -12,7 +12,7 @@ setup() {
 	# mounts are counted in a namespace of our own: other tests may mount beside us
 	unshare -m --propagation private sleep infinity >/dev/null 2>&1 3>&- 4>&- &
 	NS=$!
-	wait_for 5 own_namespace
+	wait_for 20 own_namespace
 }
 
 teardown() {

@@ -91,17 +91,17 @@ load ../lib/helpers
 		    text = s.recv(4096).decode(); print(text, flush=True)
 		    if "READY=1" in text: break
 	PY
-	wait_for 5 grep -q listening "$T/notify.out"
+	wait_for 20 grep -q listening "$T/notify.out"
 	NOTIFY_SOCKET=$T/notify create_bundle web
 	NOTIFY_SOCKET=$T/notify rb start "$(cid web)" >"$T/start.out" 2>&1 3>&- 4>&- &
 	local starter=$!
-	wait_for 5 grep -q NOTIFY_SOCKET=/run/notify/notify.sock "$T/web.out"
+	wait_for 20 grep -q NOTIFY_SOCKET=/run/notify/notify.sock "$T/web.out"
 	# from the host, by way of the container's root: what a service inside would send
 	python3 - "/proc/$(pid_of web)/root/run/notify/notify.sock" <<-'PY'
 		import socket, sys
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.sendto(b"READY=1\n", sys.argv[1])
 	PY
 	wait "$starter"
-	wait_for 5 grep -q READY=1 "$T/notify.out"
+	wait_for 20 grep -q READY=1 "$T/notify.out"
 	grep -q "MAINPID=$(pid_of web)" "$T/notify.out"
 }

@@ -93,7 +93,7 @@ engines_end() {
 		[ ! -e "$dir" ] || world_end "$(basename "$(dirname "$dir")")"
 	done
 	left_cgroups | sort -r | while read -r dir; do
-		wait_for 5 rmdir_or_gone "$dir" || true
+		wait_for 20 rmdir_or_gone "$dir" || true
 	done
 	rm -rf --one-file-system "$E"
 }

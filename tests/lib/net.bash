@@ -64,7 +64,7 @@ inside() {
 # serve NAME PORT TEXT: answers each connection to the port with the text
 serve() {
 	rb exec --detach "$(cid "$1")" /bin/busybox nc -ll -p "$2" -e /bin/busybox echo "$3" </dev/null >/dev/null 2>&1 3>&- 4>&-
-	wait_for 5 listens "$1" "$2"
+	wait_for 20 listens "$1" "$2"
 }
 
 listens() {

@@ -26,7 +26,7 @@ kind() {
 	net_bundle a '{"interfaces": [{"type": "macvlan", "name": "eth0", "parent": "up0", "addresses": ["10.12.0.2/24"], "mac": "02:00:00:00:12:02"}]}'
 	up a
 	inside a ip link show eth0 | grep -q 02:00:00:00:12:02
-	wait_for 5 reaches a 10.12.0.1
+	wait_for 20 reaches a 10.12.0.1
 	rb delete --force "$(cid a)"
 	in_host ip link del up0
 	net_clean
@@ -37,7 +37,7 @@ kind() {
 	kind ipvlan || skip "needs ipvlan in the kernel"
 	net_bundle a '{"interfaces": [{"type": "ipvlan", "name": "eth0", "parent": "up0", "mode": "l2", "addresses": ["10.12.0.2/24"]}]}'
 	up a
-	wait_for 5 reaches a 10.12.0.1
+	wait_for 20 reaches a 10.12.0.1
 	rb delete --force "$(cid a)"
 	in_host ip link del up0
 	net_clean
@@ -51,7 +51,7 @@ kind() {
 	in_host ip link set tag7 up
 	net_bundle a '{"interfaces": [{"type": "vlan", "name": "eth0", "parent": "up0", "vlanId": 7, "addresses": ["10.13.0.2/24"]}]}'
 	up a
-	wait_for 5 reaches a 10.13.0.1
+	wait_for 20 reaches a 10.13.0.1
 	rb delete --force "$(cid a)"
 	in_host ip link del up0
 	net_clean
@@ -78,7 +78,7 @@ kind() {
 	grep -q 'UP.*mtu 1300' "$T/inside"
 	grep -q '10.12.0.2/24' "$T/inside"
 	grep -q 'fd12::2/64' "$T/inside"
-	wait_for 5 reaches a 10.12.0.1
+	wait_for 20 reaches a 10.12.0.1
 	rb net show "$(cid a)" | grep -q '^eth7 '
 	# also when its process died by itself
 	kill -KILL "$(pid_of a)"

@@ -95,7 +95,7 @@ except ConnectionRefusedError:
 	(exec nsenter --net="/run/netns/$NETNS" unshare --net sleep 60 3>&- 4>&-) &
 	pid=$!
 	own_ns() { [ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = 'sleep 60 ' ]; }
-	wait_for 5 own_ns
+	wait_for 20 own_ns
 	jq -n --arg id "$(cid a)" --arg b "$T/a" --argjson p $pid '{ociVersion: "1.0.2", id: $id, pid: $p, status: "created", bundle: $b}' |
 		in_host "$BUILDDIR/runbox-veth" --root "$T/hook"
 	ip netns exec "$name" ip addr show eth0 | grep -q 10.14.0.2/24

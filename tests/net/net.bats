@@ -48,7 +48,7 @@ AUTO='{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "add
 	net_bundle b "$(bridged 3)"
 	up a
 	up b
-	wait_for 5 reaches a 192.168.17.3
+	wait_for 20 reaches a 192.168.17.3
 	reaches a fd17::3
 	reaches b 192.168.17.2
 	reaches a b
@@ -153,7 +153,7 @@ AUTO='{"interfaces": [{"type": "veth", "name": "eth0", "bridge": "runbox0", "add
 		{"type": "veth", "name": "eth1", "bridge": "two", "addresses": ["10.2.0.2/24"], "hostAddresses": ["10.2.0.1/24"]}]}'
 	up a
 	reaches a 10.1.0.1
-	wait_for 5 reaches a 10.2.0.1
+	wait_for 20 reaches a 10.2.0.1
 	rb delete --force "$(cid a)"
 	net_clean
 }

@@ -13,8 +13,8 @@ setup() {
 			"addresses": ["10.5.0.'$i'/24", "fd05::'$i'/64"], "hostAddresses": ["10.5.0.1/24"]}]}'
 		up "c$i"
 	done
-	wait_for 5 reaches c2 10.5.0.3
-	wait_for 5 reaches c2 10.5.0.4
+	wait_for 20 reaches c2 10.5.0.3
+	wait_for 20 reaches c2 10.5.0.4
 }
 
 cut_tables() {

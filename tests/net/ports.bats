@@ -48,7 +48,7 @@ teardown() {
 	OUT=
 	rb delete --force "$(cid web)"
 	no_out() { [ -z "$(left_network)" ]; }
-	wait_for 5 no_out
+	wait_for 20 no_out
 	net_clean
 }
 
@@ -62,7 +62,7 @@ teardown() {
 	run ! from_outside python3 "$LIB/tcp.py" ask 10.8.0.1 8080
 	[ "$(from_outside python3 "$LIB/tcp.py" ask 10.8.0.1 8081)" = hello ]
 	run ! ask 127.0.0.1 8081
-	wait_for 5 listens web 80
+	wait_for 20 listens web 80
 	[ "$(from_outside python3 "$LIB/tcp.py" ask fd08::1 8082)" = hello ]
 }
 
@@ -84,7 +84,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("0.0.0.0", 53))
 s.sendto(*s.recvfrom(16))' 3>&- 4>&- &
 	bound() { inside web netstat -lun | grep -q ':53 '; }
-	wait_for 5 bound
+	wait_for 20 bound
 	in_host python3 - <<-'END'
 		import socket
 		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -98,7 +98,7 @@ s.sendto(*s.recvfrom(16))' 3>&- 4>&- &
 	web '[{"host": 8080, "container": 80}]'
 	up web
 	in_host timeout 20 python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 9999)); print("ready", flush=True); s.accept()' >"$T/server" &
-	wait_for 5 grep -q ready "$T/server"
+	wait_for 20 grep -q ready "$T/server"
 	# as if by a route of its own: CVE-2020-8558
 	nsenter --net="/proc/$(pid_of web)/ns/net" ip route add 127.0.0.0/8 via 10.7.0.1 table 99
 	nsenter --net="/proc/$(pid_of web)/ns/net" sh -c 'ip rule add pref 1 to 127.0.0.0/8 lookup 99; ip rule add pref 100 lookup local; ip rule del pref 0
@@ -126,7 +126,7 @@ socket.create_connection(("127.0.0.1", 9999), 2, source_address=("10.7.0.2", 0))
 
 @test "ports: one that a program of the host has is a conflict" {
 	in_host timeout 20 python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 8080)); print("ready", flush=True); s.accept()' >"$T/server" &
-	wait_for 5 grep -q ready "$T/server"
+	wait_for 20 grep -q ready "$T/server"
 	web '[{"host": 8080, "container": 80}]'
 	run ! create_bundle web
 	grep -q 'tcp port 8080 of the host cannot be published' "$T/web.err"
@@ -142,8 +142,8 @@ socket.create_connection(("127.0.0.1", 9999), 2, source_address=("10.7.0.2", 0))
 	up web
 	[ "$(in_host sysctl -n net.ipv4.ip_forward)" = 1 ]
 	# the machine outside has no route to the container: without masquerading it could not answer
-	wait_for 5 reaches web 10.8.0.2
-	wait_for 5 reaches web fd08::2
+	wait_for 20 reaches web 10.8.0.2
+	wait_for 20 reaches web fd08::2
 	rb delete --force "$(cid web)"
 	[ "$(in_host sysctl -n net.ipv4.ip_forward)" = 0 ]
 	[ "$(in_host sysctl -n net.ipv6.conf.all.forwarding)" = 0 ]

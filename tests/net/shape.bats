@@ -32,7 +32,7 @@ within() {
 egress() {
 	in_host timeout 30 python3 "$LIB/tcp.py" receive 5001 3 >"$T/received" &
 	local pid=$!
-	wait_for 5 grep -q ready "$T/received"
+	wait_for 20 grep -q ready "$T/received"
 	rb exec --detach "$(cid a)" /bin/busybox nc 10.6.0.1 5001 -e /bin/busybox cat /dev/zero </dev/null >/dev/null 2>&1 3>&- 4>&-
 	wait $pid
 	sed -n 2p "$T/received"
@@ -59,7 +59,7 @@ rx_of() {
 ingress() {
 	local begin end t0 t1
 	rb exec --detach "$(cid a)" /bin/busybox nc -l -p 5002 -e /bin/busybox sh -c 'cat >/dev/null' </dev/null >/dev/null 2>&1 3>&- 4>&-
-	wait_for 5 listens a 5002
+	wait_for 20 listens a 5002
 	in_host timeout 30 python3 "$LIB/tcp.py" send 10.6.0.2 5002 4.5 &
 	local pid=$!
 	flows() { [ "$(rx_of)" -gt 200000 ]; }

@@ -45,7 +45,7 @@ as_before() {
 }
 
 clean() {
-	wait_for 5 as_before && leaks
+	wait_for 20 as_before && leaks
 }
 
 create() {
@@ -117,6 +117,6 @@ collected() {
 	run ! create
 	unset RUNBOX_FAULT
 	# as long as what was killed has not died, it is a create at work, which gc leaves alone
-	wait_for 5 collected
+	wait_for 20 collected
 	clean
 }

@@ -46,7 +46,7 @@ truth() {
 gone_by_delete() {
 	unset RUNBOX_FAULT
 	rb delete --force "$(cid web)" || return 1
-	wait_for 5 no_process || return 1
+	wait_for 20 no_process || return 1
 	leaks || return 1
 	rm -f "$T/pid"
 	create || { cat "$T/err" >&2; return 1; }
@@ -74,7 +74,7 @@ no_process() {
 		fi
 		unset RUNBOX_FAULT
 		failed=$((failed + 1))
-		wait_for 5 no_process && leaks && [ ! -e "$T/pid" ] || {
+		wait_for 20 no_process && leaks && [ ! -e "$T/pid" ] || {
 			echo "after failing step $n: $(cat "$T/err")" >&2
 			return 1
 		}
@@ -151,7 +151,7 @@ ended() {
 		truth || { echo "round $i" >&2; return 1; }
 		rb delete --force "$(cid web)"
 		rm -f "$T/pid" "$T"/.pid*
-		wait_for 5 no_process
+		wait_for 20 no_process
 		leaks || { echo "round $i" >&2; return 1; }
 	done
 }
