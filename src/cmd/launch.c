@@ -77,7 +77,7 @@ int rb_take_descriptors(struct rb_run *run, struct rb_arena *arena, unsigned pre
 		rb_arena_alloc(arena, (4 + more) * sizeof(char *)); /* each row below, and NULL */
 	if (run->listen_fds) {
 		add_env(run, arena, "LISTEN_FDS", rb_arena_printf(arena, "%u", run->listen_fds));
-		add_env(run, arena, "LISTEN_PID", "1");
+		add_env(run, arena, "LISTEN_PID", ""); /* rb_listen_pid() */
 		if (names)
 			add_env(run, arena, "LISTEN_FDNAMES", names);
 	}

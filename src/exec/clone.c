@@ -217,6 +217,7 @@ int rb_step_born(struct rb_run *run, const struct rb_step *step, struct rb_err *
 		_exit(0);
 	}
 	run->birth = NULL;
+	rb_listen_pid(run);
 	return rb_tty_adopt(run, err);
 }
 

@@ -155,26 +155,33 @@ static char *home_of(struct rb_run *run, uint32_t uid)
 	return home ? rb_take_ptr(home) : rb_xstrdup("/");
 }
 
+/* sd_listen_fds(3): the pid, as it sees it itself, of the process that is to take them */
+void rb_listen_pid(struct rb_run *run)
+{
+	static const char key[] = "LISTEN_PID=";
+
+	for (char **e = run->child->env; run->listen_fds && *e; e++) {
+		rb_autobuf entry = { 0 };
+
+		if (!rb_startswith(*e, key))
+			continue;
+		rb_buf_printf(&entry, "%s%d", key, getpid());
+		free(*e);
+		*e = rb_xstrdup(entry.data);
+	}
+}
+
 static void make_env(struct rb_run *run, const struct rb_process *process)
 {
 	rb_autofree char *home = NULL;
 	const char *have = rb_env_get(&run->extra_env, "HOME");
-	char listen_pid[] = "LISTEN_PID=1", **over;
-	struct rb_strv extra = run->extra_env;
 
 	if (!have)
 		have = rb_env_get(&process->env, "HOME");
 	if (!have || !*have)
 		home = home_of(run, process->user.uid);
-	/* sd_listen_fds(3): the pid that the program itself sees */
-	over = rb_xmalloc((extra.n + 1) * sizeof(*over));
-	for (size_t i = 0; i < extra.n; i++)
-		over[i] = extra.v[i];
-	extra.v = over;
-	if (run->listen_fds)
-		extra.v[extra.n++] = listen_pid;
-	rb_child_of(run)->env = rb_env_merge(&process->env, &extra, home);
-	free(over);
+	rb_child_of(run)->env = rb_env_merge(&process->env, &run->extra_env, home);
+	rb_listen_pid(run);
 }
 
 /* Without close_range(2): each descriptor that there is, as a procfs of our own lists them. */

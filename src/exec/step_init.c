@@ -110,22 +110,6 @@ static int become_init(struct rb_run *run, pid_t program, struct rb_err *err)
 	return rb_fail_sys(err, errnum, "become the container's init");
 }
 
-/* sd_listen_fds(3): the pid of the process that is to take them */
-static void set_listen_pid(const struct rb_run *run)
-{
-	static const char key[] = "LISTEN_PID=";
-
-	for (char **e = run->child->env; run->listen_fds && *e; e++) {
-		rb_autobuf entry = { 0 };
-
-		if (!rb_startswith(*e, key))
-			continue;
-		rb_buf_printf(&entry, "%s%d", key, getpid());
-		free(*e);
-		*e = rb_xstrdup(entry.data);
-	}
-}
-
 /* Init's signals are not the program's: a group of its own, in the foreground of the terminal. */
 static int lead_group(const struct rb_run *run, struct rb_err *err)
 {
@@ -188,7 +172,7 @@ int rb_init_split(struct rb_run *run, struct rb_err *err)
 	r = lead_group(run, err);
 	if (r < 0)
 		return r;
-	set_listen_pid(run);
+	rb_listen_pid(run);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* worked before */
 	return 0;
 }

@@ -104,6 +104,8 @@ int rb_init_split(struct rb_run *run, struct rb_err *err);
 
 /* --- step_console.c, step_exec.c, step_sysctl.c --- */
 
+/** rb_listen_pid() - LISTEN_PID of the environment, where there is one, becomes the pid of the caller */
+void rb_listen_pid(struct rb_run *run);
 int rb_tty_adopt(struct rb_run *run, struct rb_err *err);
 int rb_cwd_enter(struct rb_run *run, const char *cwd);
 int rb_cwd_fail(const struct rb_run *run, const char *cwd, int r, struct rb_err *err);

@@ -519,6 +519,14 @@ hostile() {
 	own_failure 'a limit of processes is reached' ex "$(cid b)" true
 }
 
+@test "exec: LISTEN_PID is the pid that the process itself has" {
+	make_bundle b
+	args b sleep 600
+	start_bundle b
+	SEEN=$(export LISTEN_FDS=1 LISTEN_PID=$BASHPID; exec "${RB[@]}" exec "$(cid b)" sh -c 'echo "$LISTEN_FDS $((LISTEN_PID - $$))"; readlink /proc/self/fd/3' 3</etc/passwd)
+	[ "$SEEN" = $'1 0\n/etc/passwd' ]
+}
+
 @test "exec: the command line of what enters a pod is not to be read there" {
 	requires root
 	# it names directories of the host, and /proc/PID/cmdline is everybody's to read; tests/cli/security.bats
