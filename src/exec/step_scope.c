@@ -72,6 +72,10 @@ int rb_step_scope(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	if (rb_sd_holds_limits(step->u.scope.dirs, step->u.scope.n))
 		rb_sd_props_of(step->u.scope.res, &req);
 	r = rb_sd_call(&req, &reply, err);
+	if (r == -EPIPE && step->u.scope.res && step->u.scope.res->memory.limit.set)
+		return rb_err_hint(err,
+				   "it is in the scope as well: linux.resources.memory.limit is "
+				   "too low for it to start");
 	return r < 0 ? r : take_over(step, reply.cgroup, err);
 }
 

@@ -30,20 +30,24 @@ pid_t rb_sd_pid(void)
 	return helper.sock > 0 ? helper.pid : 0;
 }
 
-static void reap(void)
+/* Return: its status as waitpid(2) has it */
+static int reap(void)
 {
+	int status = 0;
+
 	/* its end of life; the container's process has the descriptor too, until it executes its program */
 	(void)shutdown(helper.sock, SHUT_RDWR);
 	(void)close(helper.sock);
-	while (waitpid(helper.pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(helper.pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	helper.sock = 0;
+	return status;
 }
 
 void rb_sd_end(void)
 {
 	if (helper.sock > 0)
-		reap();
+		(void)reap();
 }
 
 static int start(struct rb_err *err)
@@ -67,15 +71,27 @@ static int start(struct rb_err *err)
 static int fail_silent(struct rb_err *err, int r)
 {
 	(void)kill(helper.pid, SIGKILL); /* our own child, not yet reaped */
-	reap();
+	(void)reap();
 	if (r == -ETIMEDOUT)
 		return rb_fail_sys(err, ETIMEDOUT, "wait for " RB_SD_HELPER);
 	return rb_fail(err, RB_ERR_SYS, RB_SD_HELPER " ended, or is of another version");
 }
 
+/* It is the first process of a scope, which has its limits from the beginning. */
+static int fail_ended(struct rb_err *err)
+{
+	int status = reap();
+
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return rb_fail(err, RB_ERR_SYS, RB_SD_HELPER " ended, or is of another version");
+	(void)rb_fail(err, RB_ERR_SYS, RB_SD_HELPER " was killed");
+	return -EPIPE;
+}
+
 static int ask(const struct rb_sd_request *req, struct rb_sd_reply *reply, struct rb_err *err)
 {
 	struct pollfd p = { .fd = helper.sock, .events = POLLIN };
+	ssize_t n;
 	int r;
 
 	if (send(helper.sock, req, sizeof(*req), MSG_NOSIGNAL) != sizeof(*req))
@@ -85,9 +101,10 @@ static int ask(const struct rb_sd_request *req, struct rb_sd_reply *reply, struc
 	} while (r < 0 && errno == EINTR);
 	if (r == 0)
 		return fail_silent(err, -ETIMEDOUT);
-	if (recv(helper.sock, reply, sizeof(*reply), 0) != sizeof(*reply))
-		return fail_silent(err, -EPROTO);
-	return 0;
+	n = recv(helper.sock, reply, sizeof(*reply), 0);
+	if (n == 0)
+		return fail_ended(err);
+	return n == sizeof(*reply) ? 0 : fail_silent(err, -EPROTO);
 }
 
 int rb_sd_call(const struct rb_sd_request *req, struct rb_sd_reply *reply, struct rb_err *err)

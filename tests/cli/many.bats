@@ -66,7 +66,7 @@ tiny() {
 	if [ "${RB_MANAGER:-}" = systemd ]; then
 		# the helper is the first in the scope, so it may be the one that is killed; and systemd removes the cgroup of an
 		# empty scope, with the kernel's count of such kills, maybe before that is read
-		[[ $output = *"ended unexpectedly"* || $output = *"runbox-systemd ended"* ]]
+		[[ $output = *"ended unexpectedly"* || $output = *"runbox-systemd was killed"*"linux.resources.memory.limit is too low"* ]]
 	else
 		[[ $output = *"ended unexpectedly"*"hint: it ran out of memory: linux.resources.memory.limit is too low for it to start" ]]
 	fi
