@@ -156,6 +156,7 @@ own_failure() {
 }
 
 @test "exec: what a fork would lose or be refused for is the program's all the same" {
+	requires root
 	local asked
 	up
 	# SCHED_DEADLINE cannot fork, nor does the flag let its policy through one (sched(7))
@@ -604,6 +605,7 @@ hostile() {
 }
 
 @test "exec: --apparmor goes with whoever enters through the fork to the program" {
+	requires root
 	requires apparmor apparmor_parser
 	local user
 	echo "profile rbt-$SUFFIX flags=(attach_disconnected) { file, capability, network, }" >"$T/profile"
