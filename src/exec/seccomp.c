@@ -129,7 +129,9 @@ int rb_step_seccomp(struct rb_run *run, const struct rb_step *step, struct rb_er
 	long fd;
 	int r;
 
-	if (run->is_filtered || (step->u.seccomp.early && !rb_seccomp_lets_exec(&run->seccomp_bpf)))
+	/* rb_listen_pid() asks for a pid that is not there yet */
+	if (run->is_filtered || (step->u.seccomp.early &&
+				 (run->listen_fds || !rb_seccomp_lets_exec(&run->seccomp_bpf))))
 		return 0;
 	if (notify)
 		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
