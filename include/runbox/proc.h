@@ -55,4 +55,7 @@ int rb_self_path(char *buf, size_t size);
  *  Return: 0, -ETIMEDOUT or -errno */
 int rb_pidfd_wait(int pidfd, int timeout_ms);
 
+/** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
+uint64_t rb_now_ns(void);
+
 #endif

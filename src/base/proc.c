@@ -188,3 +188,11 @@ void rb_env_hide(void)
 		memset(*e, 0, strlen(*e));
 	environ = NULL;
 }
+
+uint64_t rb_now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}

@@ -182,7 +182,7 @@ struct rb_foreground {
 	bool keep_size; /* consoleSize was given: the terminal's own size counts from the first
 			   SIGWINCH on */
 	struct rb_notify *notify;
-	uint64_t limit_ms, since_ms; /* of its time, since that of rb_clock_ms(); limit 0: none */
+	uint64_t limit_ms, since_ns; /* of its time, since that of rb_now_ns(); limit 0: none */
 	void (*time_over)(struct rb_foreground *fg); /* ends all of it */
 	const char *root, *id;			     /* for that */
 	sigset_t old_mask;
@@ -194,8 +194,6 @@ int rb_foreground_begin(struct rb_foreground *fg, struct rb_err *err);
  * 128+signal */
 int rb_foreground_loop(struct rb_foreground *fg, int *ret_status, struct rb_err *err);
 void rb_foreground_end(struct rb_foreground *fg);
-/** rb_clock_ms() - CLOCK_MONOTONIC */
-uint64_t rb_clock_ms(void);
 
 /* --- output.c --- */
 

@@ -16,12 +16,12 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
 #include "runbox/fd.h"
+#include "runbox/proc.h"
 
 /* Bytes on their way in one direction. */
 struct pipe_buf {
@@ -258,14 +258,6 @@ static bool begin_terminal(struct rb_foreground *fg)
 
 /* --- the limit of time --- */
 
-uint64_t rb_clock_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* Return: milliseconds that are left, as poll(2) takes them; -1 for ever */
 static int time_left(const struct rb_foreground *fg)
 {
@@ -273,7 +265,7 @@ static int time_left(const struct rb_foreground *fg)
 
 	if (!fg->limit_ms)
 		return -1;
-	gone = rb_clock_ms() - fg->since_ms;
+	gone = (rb_now_ns() - fg->since_ns) / 1000000;
 	if (gone >= fg->limit_ms)
 		return 0;
 	return fg->limit_ms - gone > INT_MAX ? INT_MAX : (int)(fg->limit_ms - gone);

@@ -83,7 +83,7 @@ static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep
 		.notify = &notify,
 		.keep_size = l->spec.process.has_console_size,
 		.limit_ms = l->run.time_limit_ms,
-		.since_ms = rb_clock_ms(),
+		.since_ns = rb_now_ns(),
 		.time_over = time_over,
 		.root = l->root,
 		.id = l->id,

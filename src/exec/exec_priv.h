@@ -10,6 +10,7 @@
 #include "runbox/exec.h"
 #include "runbox/fd.h"
 #include "runbox/plan.h"
+#include "runbox/proc.h"
 
 struct rb_step_ops {
 	int (*apply)(struct rb_run *run, const struct rb_step *step, struct rb_err *err);
@@ -140,8 +141,6 @@ void rb_err_add_hint(const struct rb_step *step, struct rb_err *err);
 /** rb_host_find_mount() - where the top of a file system of that type is mounted, in the arena; NULL for
  * nowhere */
 const char *rb_host_find_mount(struct rb_arena *arena, const char *fstype);
-/** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
-uint64_t rb_now_ns(void);
 /** rb_ns_open() - open a namespace by path; it must be one of @type (CLONE_NEW*). */
 int rb_ns_open(const char *path, unsigned long type, const char *type_name, int *ret_fd,
 	       struct rb_err *err);

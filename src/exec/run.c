@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
@@ -67,14 +66,6 @@ void rb_run_done(struct rb_run *run)
 		(void)munmap(run->times,
 			     run->plan->len * sizeof(*run->times)); /* our own mapping */
 	run->times = NULL;
-}
-
-uint64_t rb_now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 int rb_run_note(struct rb_run *run, const char *line, struct rb_err *err)
