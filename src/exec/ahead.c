@@ -1,34 +1,40 @@
-/* ahead.c - the network namespace, made by a thread while both sides do other rows
+/* ahead.c - the network namespace, made by a helper while both sides do other rows
  *
  * No other call of a create takes as long (0.3 to 0.6 ms; all other namespaces together 0.1), and it
- * needs nothing of what comes before it. unshare(2) moves the thread alone. When lo is up, too, the thread
- * sends the namespace to the child, which is there by then or not yet, and waits for it at the row of lo;
- * the host side takes it from here for its own rows.
+ * needs nothing of what comes before it. The helper shares our memory and descriptors; unshare(2) moves it
+ * alone. When lo is up, too, it sends the namespace to the child, which is there by then or not yet, and
+ * waits for it at the row of lo; the host side takes it from here for its own rows.
  *
  * Rule: nothing depends on it. A namespace belongs to the user namespace it is made in
  * (user_namespaces(7)), so there must be no other, and the child must not come from a go-between. What
  * fails here is done again by the child, which says why. Nothing outlives the process, so there is no
- * record. The thread takes no memory and prints nothing: the child is cloned at any moment of it.
+ * record.
+ *
+ * Rule: the C library does not know of it. The child is cloned at any moment of it, and is alone: of a lock
+ * that a thread of pthreads(7) holds in that moment it would have a copy that nobody ever lets go, fork(3)
+ * of a hook would wait for it for ever, and so would set*id(2). So the helper is a process of clone(2), uses
+ * no function of the library and no errno (raw.h), and is reaped by its pid.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/raw.h"
 #include "runbox/names.h"
 #include "runbox/spec.h"
 
 struct rb_ahead {
-	pthread_t thread;
-	bool joined;
-	int ns_fd; /* or -errno */
+	pid_t helper; /* 0: reaped */
+	long ns_fd;   /* or -errno */
 	int to_child,
 		child; /* SOCK_SEQPACKET: one message, and with it the namespace if there is one */
 };
@@ -47,19 +53,82 @@ int rb_loopback_up(void)
 	return ioctl(sock, SIOCSIFFLAGS, &req) < 0 ? -errno : 0;
 }
 
-static void *make_net(void *arg)
+#ifdef RB_HAVE_RAW
+/* As rb_loopback_up(); whether lo is up is seen by its row, which says what is wrong */
+static void loopback_up(void)
 {
-	struct rb_ahead *a = arg;
+	struct ifreq req;
+	long sock = rb_raw(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
 
-	/* whether lo is up is seen by its row, which says what is wrong */
-	if (unshare(CLONE_NEWNET) == 0 && rb_loopback_up() <= 0)
-		a->ns_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (a->ns_fd < 0)
-		a->ns_fd = -errno;
-	if (a->ns_fd < 0 || rb_send_fd(a->to_child, "N", 1, a->ns_fd) < 0)
-		(void)send(a->to_child, "N", 1, MSG_NOSIGNAL); /* the child may be gone */
-	return NULL;
+	if (sock < 0)
+		return;
+	__builtin_memset(&req, 0, sizeof(req));
+	req.ifr_name[0] = 'l';
+	req.ifr_name[1] = 'o';
+	if (rb_raw(SYS_ioctl, sock, SIOCGIFFLAGS, (long)&req, 0, 0) == 0) {
+		req.ifr_flags |= IFF_UP;
+		(void)rb_raw(SYS_ioctl, sock, SIOCSIFFLAGS, (long)&req, 0, 0);
+	}
+	(void)rb_raw(SYS_close, sock, 0, 0, 0, 0); /* only asked */
 }
+
+/* One message, with the namespace if there is one; the child may be gone */
+static void send_net(int sock, long ns_fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char word = 'N';
+	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (ns_fd >= 0) {
+		m.msg_control = control.space;
+		m.msg_controllen = sizeof(control.space);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		*(int *)(void *)CMSG_DATA(&control.head) = (int)ns_fd;
+	}
+	(void)rb_raw(SYS_sendmsg, sock, (long)&m, MSG_NOSIGNAL, 0, 0);
+}
+
+static int __attribute__((no_sanitize("address"))) make_net(void *arg)
+{
+	static const char path[] = "/proc/self/ns/net";
+	struct rb_ahead *a = arg;
+	long fd = rb_raw(SYS_unshare, CLONE_NEWNET, 0, 0, 0, 0);
+
+	if (fd == 0) {
+		loopback_up();
+		fd = rb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0);
+	}
+	a->ns_fd = fd;
+	send_net(a->to_child, fd);
+	return 0;
+}
+
+/* All signals are held back in it: those for us are for the one thread that we have. */
+static pid_t start_helper(struct rb_ahead *a)
+{
+	static _Alignas(4096) char stack[16384]; /* one run, one helper */
+	sigset_t all, old;
+	pid_t pid;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old); /* cannot fail */
+	pid = clone(make_net, stack + sizeof(stack), CLONE_VM | CLONE_FILES, a);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* cannot fail */
+	return pid;
+}
+#else
+static pid_t start_helper(struct rb_ahead *a)
+{
+	(void)a;
+	return -1; /* the child does it */
+}
+#endif
 
 /* Will the plan clone the child directly, with a new network namespace and no new user namespace? */
 static bool is_wanted(const struct rb_spec *spec)
@@ -79,7 +148,7 @@ static bool is_wanted(const struct rb_spec *spec)
 static void drop(struct rb_ahead *a)
 {
 	if (a->ns_fd >= 0)
-		(void)close(a->ns_fd); /* the namespace has other users */
+		(void)close((int)a->ns_fd); /* the namespace has other users */
 	rb_closep(&a->to_child);
 	rb_closep(&a->child);
 	free(a);
@@ -87,10 +156,6 @@ static void drop(struct rb_ahead *a)
 
 void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 {
-	/* the C library's own would be 8 MiB, mapped, protected and unmapped again while both sides
-	 * run; one run, one thread */
-	static _Alignas(4096) char stack[65536];
-	pthread_attr_t attr;
 	struct rb_ahead *a;
 	int pair[2];
 
@@ -98,27 +163,22 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 		return;
 	a = rb_xmalloc(sizeof(*a));
 	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };
-	if (pthread_attr_init(&attr) == 0 &&
-	    pthread_attr_setstack(&attr, stack, sizeof(stack)) == 0 &&
-	    pthread_create(&a->thread, &attr, make_net, a) == 0)
+	a->helper = start_helper(a);
+	if (a->helper > 0)
 		run->ahead = a;
 	else
 		drop(a);
-	(void)pthread_attr_destroy(&attr); /* cannot fail */
 }
 
 int rb_ahead_net(struct rb_run *run)
 {
 	struct rb_ahead *a = run->ahead;
 
-	if (!a->joined) {
-		int r = pthread_join(a->thread, NULL);
-
-		if (r)
-			return -r;
-		a->joined = true;
-	}
-	return a->ns_fd;
+	/* it has no signal of its end (clone(2)), so nobody else reaps it */
+	while (a->helper && waitpid(a->helper, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	a->helper = 0;
+	return (int)a->ns_fd;
 }
 
 void rb_ahead_done(struct rb_run *run)

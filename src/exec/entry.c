@@ -17,13 +17,13 @@
 #endif
 
 #include "exec/exec_priv.h"
+#include "exec/raw.h"
 
 #ifdef RB_HAVE_ENTRY
 
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -52,19 +52,6 @@ __asm__(".pushsection .text.rb_entry,\"ax\",@progbits\n"
 	"	.cfi_endproc\n"
 	".size rb_entry, . - rb_entry\n"
 	".popsection\n");
-
-static inline long call(long number, long a, long b, long c, long d, long e)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
 
 /* An array of arrays: pointers would have to be relocated. */
 static const char verbs[][8] = { "create", "exec", "run" };
@@ -100,26 +87,26 @@ BARE void rb_entry_protect(long *stack)
 	struct statfs fs;
 	long fd;
 
-	if (!is_wanted(stack[0], argv) || call(SYS_geteuid, 0, 0, 0, 0, 0) != 0)
+	if (!is_wanted(stack[0], argv) || rb_raw(SYS_geteuid, 0, 0, 0, 0, 0) != 0)
 		return;
-	if (call(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || fs.f_flags & ST_RDONLY)
+	if (rb_raw(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || fs.f_flags & ST_RDONLY)
 		return;
 	/* not close-on-exec: rb_self_release() */
-	fd = call(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE, 0, 0);
+	fd = rb_raw(SYS_open_tree, AT_FDCWD, (long)self, OPEN_TREE_CLONE, 0, 0);
 	if (fd >= 0 &&
 	    fd <= STDERR_FILENO) { /* a stream that the caller has closed: rb_std_open() */
 		long low = fd;
 
-		fd = call(SYS_fcntl, low, F_DUPFD, STDERR_FILENO + 1, 0, 0);
-		(void)call(SYS_close, low, 0, 0, 0, 0); /* only a name less */
+		fd = rb_raw(SYS_fcntl, low, F_DUPFD, STDERR_FILENO + 1, 0, 0);
+		(void)rb_raw(SYS_close, low, 0, 0, 0, 0); /* only a name less */
 	}
 	if (fd < 0)
 		return;
 	attr.attr_set = MOUNT_ATTR_RDONLY;
 	attr.attr_clr = attr.propagation = attr.userns_fd = 0;
-	if (call(SYS_mount_setattr, fd, (long)empty, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
-		(void)call(SYS_execveat, fd, (long)empty, (long)argv, (long)envp, AT_EMPTY_PATH);
-	(void)call(SYS_close, fd, 0, 0, 0, 0); /* self.c tries again and says why */
+	if (rb_raw(SYS_mount_setattr, fd, (long)empty, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
+		(void)rb_raw(SYS_execveat, fd, (long)empty, (long)argv, (long)envp, AT_EMPTY_PATH);
+	(void)rb_raw(SYS_close, fd, 0, 0, 0, 0); /* self.c tries again and says why */
 }
 
 #endif

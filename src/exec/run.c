@@ -257,7 +257,6 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 		give_up(run);
 	}
 	rb_net_end();
-	/* one thread from here on: who blocks a signal has blocked it */
 	rb_ahead_done(run);
 	if (r < 0 || !run->starts)
 		rb_closep(&run->sync);

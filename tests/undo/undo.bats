@@ -35,7 +35,8 @@ truth() {
 	creating) : ;;
 	created | running)
 		pid=$(pid_of web)
-		[ -e "/proc/$pid" ]
+		# the child of a runtime that was killed may end in between
+		[ -e "/proc/$pid" ] || [ "$(status_of web)" != "$status" ]
 		;;
 	stopped) [ "$(pid_of web)" -eq 0 ] ;;
 	*) false ;;
