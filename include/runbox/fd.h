@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+struct rb_arena;
+
 /** rb_closep() - close *fd if it is one; keeps errno. For the cleanup attribute. */
 void rb_closep(int *fd);
 #define rb_autofd __attribute__((cleanup(rb_closep))) int
@@ -50,6 +52,10 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len);
 
 /** rb_read_file() - rb_read_fd() of a path relative to @dir_fd (AT_FDCWD allowed). */
 int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_t *ret_len);
+
+/** rb_read_file_to() - the same, allocated in @arena; @ret_len is not optional */
+int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max, char **ret_buf,
+		    size_t *ret_len);
 
 /** rb_write_file() - write text into an existing file in one write(2), without O_CREAT (kernel
  * files); a symlink in its place is not followed. */

@@ -55,6 +55,14 @@ int rb_self_path(char *buf, size_t size);
  *  Return: 0, -ETIMEDOUT or -errno */
 int rb_pidfd_wait(int pidfd, int timeout_ms);
 
+/**
+ * rb_proc_beside() - have a process that was just cloned run on another processor than ours
+ * Schedulers that keep a machine's load together leave it where it was born, behind us, until we wait for
+ * something. A hint: it may be of no effect, and bounds the process until it sets its affinity itself.
+ * Source: sched_setaffinity(2).
+ */
+void rb_proc_beside(pid_t pid);
+
 /** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
 uint64_t rb_now_ns(void);
 

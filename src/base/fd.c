@@ -67,50 +67,97 @@ int rb_write_all(int fd, const void *buf, size_t len)
 	return 0;
 }
 
-int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
+/* read(2) until @size bytes are there or the file ends. Return: how many, or -errno */
+static ssize_t read_some(int fd, char *buf, size_t size)
 {
-	size_t cap = max < 1022 ? max + 2 : 1024, len = 0, size = 0;
-	struct stat st;
-	rb_autofree char *buf = NULL;
+	size_t len = 0;
 
-	/* one read for a regular file of known size */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (size_t)st.st_size <= max) {
-		size = (size_t)st.st_size;
-		cap = size + 2;
-	}
-	buf = rb_xmalloc(cap);
-	for (;;) {
-		ssize_t n;
+	while (len < size) {
+		ssize_t n = read(fd, buf + len, size - len);
 
-		if (len + 1 >= cap) {
-			char *more;
-
-			cap *= 2;
-			more = realloc(buf, cap);
-			if (!more)
-				return -ENOMEM;
-			buf = more;
-		}
-		n = read(fd, buf + len, cap - len - 1);
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
+		if (n < 0 && errno != EINTR)
 			return -errno;
-		}
 		if (n == 0)
 			break;
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return (ssize_t)len;
+}
+
+/* What is larger than the first piece. @buf: malloc'd, @len bytes of it are there; it is taken */
+static int read_rest(int fd, size_t max, char *buf, size_t len, char **ret_buf, size_t *ret_len)
+{
+	rb_autofree char *whole = buf;
+	size_t cap = len;
+
+	for (;;) {
+		char *more;
+		ssize_t n;
+
+		cap = 2 * cap + 2;
+		more = realloc(whole, cap);
+		if (!more)
+			return -ENOMEM;
+		whole = more;
+		n = read_some(fd, whole + len, cap - len - 1);
+		if (n < 0)
+			return (int)n;
 		len += (size_t)n;
 		if (len > max)
 			return -EFBIG;
-		if (len == size)
+		if (len < cap - 1)
 			break;
 	}
-	buf[len] = '\0';
-	*ret_buf = rb_take_ptr(buf);
-	if (ret_len)
-		*ret_len = len;
+	whole[len] = '\0';
+	*ret_buf = rb_take_ptr(whole);
+	*ret_len = len;
 	return 0;
+}
+
+/*
+ * Nearly all files are small: they are read into the stack first, so that there is one allocation, of the size
+ * that is needed (musl maps and unmaps larger ones each time), and in an arena if there is one.
+ */
+static int read_whole(int fd, size_t max, struct rb_arena *arena, char **ret_buf, size_t *ret_len)
+{
+	char first[4096], *buf;
+	ssize_t n = read_some(fd, first, sizeof(first));
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n > max)
+		return -EFBIG;
+	if ((size_t)n < sizeof(first) && arena) {
+		*ret_buf = rb_arena_strndup(arena, first, (size_t)n);
+		*ret_len = (size_t)n;
+		return 0;
+	}
+	buf = rb_xmalloc((size_t)n + 1);
+	memcpy(buf, first, (size_t)n);
+	buf[n] = '\0';
+	if ((size_t)n < sizeof(first)) {
+		*ret_buf = buf;
+		*ret_len = (size_t)n;
+		return 0;
+	}
+	r = read_rest(fd, max, buf, (size_t)n, ret_buf, ret_len);
+	if (r < 0 || !arena)
+		return r;
+	buf = *ret_buf;
+	*ret_buf = rb_arena_strndup(arena, buf, *ret_len);
+	free(buf);
+	return 0;
+}
+
+int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len)
+{
+	size_t len = 0;
+	int r = read_whole(fd, max, NULL, ret_buf, &len);
+
+	if (r == 0 && ret_len)
+		*ret_len = len;
+	return r;
 }
 
 int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_t *ret_len)
@@ -120,6 +167,16 @@ int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_
 	if (fd < 0)
 		return -errno;
 	return rb_read_fd(fd, max, ret_buf, ret_len);
+}
+
+int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max, char **ret_buf,
+		    size_t *ret_len)
+{
+	rb_autofd fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	return read_whole(fd, max, arena, ret_buf, ret_len);
 }
 
 int rb_write_file(int dir_fd, const char *path, const char *text)

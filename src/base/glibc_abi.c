@@ -78,6 +78,19 @@ int __sprintf_chk(char *s, int flag, size_t room, const char *format, ...)
 #undef fopen64
 #undef fstat64
 
+/* musl's own asks a second time for O_CLOEXEC, by fcntl(2), for kernels before 2.6.23; its openat(2) does not. */
+int open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return openat(AT_FDCWD, path, flags, mode);
+}
+
 int open64(const char *path, int flags, ...)
 {
 	va_list ap;

@@ -196,3 +196,20 @@ uint64_t rb_now_ns(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+void rb_proc_beside(pid_t pid)
+{
+	unsigned long cpus[8192 / (8 * sizeof(long))]; /* the largest kernels have as many */
+	const size_t bits = 8 * sizeof(long);
+	long size = syscall(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
+	unsigned long any = 0;
+	unsigned here;
+
+	if (size < 0 || syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here / 8 >= (size_t)size)
+		return;
+	cpus[here / bits] &= ~(1UL << here % bits);
+	for (size_t i = 0; i < (size_t)size / sizeof(cpus[0]); i++)
+		any |= cpus[i];
+	if (any)
+		(void)syscall(SYS_sched_setaffinity, pid, size, cpus); /* a hint */
+}

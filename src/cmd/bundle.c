@@ -30,10 +30,11 @@ static int path_of(int fd, struct rb_arena *arena, const char **ret, struct rb_e
 	return 0;
 }
 
-static int read_config(struct rb_bundle *bundle, const char *name, struct rb_err *err)
+static int read_config(struct rb_bundle *bundle, struct rb_arena *arena, const char *name,
+		       struct rb_err *err)
 {
-	int r = rb_read_file(bundle->fd, name, RB_JSON_MAX_BYTES, &bundle->config,
-			     &bundle->config_len);
+	int r = rb_read_file_to(arena, bundle->fd, name, RB_JSON_MAX_BYTES, &bundle->config,
+				&bundle->config_len);
 
 	if (r == -ENOENT && rb_streq(name, "config.json"))
 		return rb_fail(err, RB_ERR_CONFIG, "bundle %s has no config.json", bundle->path);
@@ -63,14 +64,12 @@ int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char 
 	if (bundle->fd < 0)
 		return rb_fail_sys(err, errno, "open bundle %s", dir);
 	r = path_of(bundle->fd, arena, &bundle->path, err);
-	return r < 0 ? r : read_config(bundle, config ? config : "config.json", err);
+	return r < 0 ? r : read_config(bundle, arena, config ? config : "config.json", err);
 }
 
 void rb_bundle_close(struct rb_bundle *bundle)
 {
 	rb_closep(&bundle->fd);
-	free(bundle->config);
-	bundle->config = NULL;
 }
 
 const char *rb_bundle_rootfs(struct rb_arena *arena, const char *bundle, const struct rb_spec *spec)
@@ -120,6 +119,7 @@ void rb_plan_opts_fill(struct rb_plan_opts *opts, const char *id, const char *bu
 		.systemd_cgroup = create->systemd_cgroup,
 		.has_console_socket = create->has_console_socket,
 		.detached = create->detached,
+		.runs = create->runs,
 		.preserve_fds = create->preserve_fds,
 		.notify_dir = create->notify_dir,
 	};

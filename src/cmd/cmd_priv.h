@@ -92,11 +92,11 @@ int rb_for_matching(struct rb_cli *cli, rb_one_fn *one, struct rb_err *err);
 
 /* --- bundle.c --- */
 
-/** A bundle as the caller named it. Strings in the arena of rb_bundle_open(). */
+/** A bundle as the caller named it. Strings, and the config, in the arena of rb_bundle_open(). */
 struct rb_bundle {
 	const char *path; /* absolute, no links */
 	int fd;		  /* O_PATH */
-	char *config;	  /* config.json as read, malloc'd */
+	char *config;	  /* config.json as read */
 	size_t config_len;
 };
 #define RB_BUNDLE_NONE   \

@@ -228,7 +228,6 @@ static void *outlive(void *arg)
 	return arg;
 }
 
-/* A process whose first thread has ended looks like a zombie in /proc, and runs. */
 static void test_pass_fd(void)
 {
 	char head, rest[8] = "";
@@ -256,6 +255,7 @@ static void test_pass_fd(void)
 	ok(rb_recv_fd(-1, iov, 2, &fd) == -EBADF && fd == -1, "no socket");
 }
 
+/* A process whose first thread has ended looks like a zombie in /proc, and runs. */
 static void test_thread_leader(void)
 {
 	pid_t pid = fork();
@@ -285,6 +285,58 @@ static void test_thread_leader(void)
 	ok(!rb_proc_alive(pid, start), "and then it is not");
 }
 
+/* Around the size of the first piece, by malloc and in an arena. */
+static void test_read_sizes(void)
+{
+	static const size_t sizes[] = { 0, 1, 4095, 4096, 4097, 8192, 100000 };
+	rb_autoarena arena = { 0 };
+	char dir[] = "/tmp/rb-read-XXXXXX";
+	int dir_fd = mkdtemp(dir) ? open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (!ok(dir_fd >= 0, "a directory"))
+		return;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t size = sizes[i], len = 1, len_to = 1;
+		rb_autofree char *want = rb_xmalloc(size + 1), *got = NULL;
+		char *to = NULL, *none = NULL;
+
+		for (size_t k = 0; k < size; k++)
+			want[k] = (char)('a' + k % 23);
+		ok(rb_replace_file(dir_fd, "f", want, size, 0600) == 0 &&
+			   rb_read_file(dir_fd, "f", size, &got, &len) == 0 && len == size &&
+			   got[len] == '\0' && memcmp(got, want, size) == 0,
+		   "read %zu bytes", size);
+		ok(rb_read_file_to(&arena, dir_fd, "f", size, &to, &len_to) == 0 && len_to == size &&
+			   to[len_to] == '\0' && memcmp(to, want, size) == 0,
+		   "in an arena, too");
+		ok(size == 0 || (rb_read_file(dir_fd, "f", size - 1, &none, NULL) == -EFBIG && !none),
+		   "not one more than asked for");
+	}
+	(void)unlinkat(dir_fd, "f", 0);
+	(void)rmdir(dir);
+	rb_closep(&dir_fd);
+}
+
+static void test_beside(void)
+{
+	cpu_set_t ours, theirs;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	(void)sched_getaffinity(0, sizeof(ours), &ours);
+	rb_proc_beside(pid);
+	if (!ok(sched_getaffinity(pid, sizeof(theirs), &theirs) == 0, "where it may run"))
+		return;
+	is_num(CPU_COUNT(&theirs), CPU_COUNT(&ours) > 1 ? CPU_COUNT(&ours) - 1 : 1,
+	       "on all processors but ours");
+	CPU_AND(&theirs, &theirs, &ours);
+	ok(CPU_COUNT(&theirs) > 0, "of those that we may use");
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
 int main(void)
 {
 	test_numbers();
@@ -294,6 +346,8 @@ int main(void)
 	test_process();
 	test_thread_leader();
 	test_files();
+	test_read_sizes();
+	test_beside();
 	test_long_socket();
 	test_pass_fd();
 	return tap_done();
