@@ -21,6 +21,7 @@
 
 #ifdef RB_HAVE_ENTRY
 
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/statvfs.h>
@@ -78,16 +79,35 @@ static BARE bool is_wanted(long argc, char *const *argv)
 	return false;
 }
 
-/* Called with the stack as the kernel left it: argc, argv, NULL, environment. */
+/* Executed by descriptor: by ourselves, nearly always, and self.c looks at the mount of that descriptor.
+ * @auxv: pairs of type and value, behind the environment (getauxval(3)) */
+static BARE bool is_by_fd(const unsigned long *auxv)
+{
+	static const char prefix[] = "/dev/fd/";
+	const char *path = NULL;
+	unsigned i = 0;
+
+	for (; auxv[0] != AT_NULL; auxv += 2)
+		if (auxv[0] == AT_EXECFN)
+			path = (const char *)auxv[1];
+	while (path && prefix[i] && path[i] == prefix[i])
+		i++;
+	return path && !prefix[i];
+}
+
+/* Called with the stack as the kernel left it: argc, argv, NULL, environment, NULL, auxiliary vector. */
 BARE void rb_entry_protect(long *stack)
 {
 	static const char self[] = "/proc/self/exe", empty[] = "";
-	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1;
+	char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1, **end = envp;
 	struct mount_attr attr;
 	struct statfs fs;
 	long fd;
 
-	if (!is_wanted(stack[0], argv) || rb_raw(SYS_geteuid, 0, 0, 0, 0, 0) != 0)
+	while (*end)
+		end++;
+	if (is_by_fd((const unsigned long *)(end + 1)) || !is_wanted(stack[0], argv) ||
+	    rb_raw(SYS_geteuid, 0, 0, 0, 0, 0) != 0)
 		return;
 	if (rb_raw(SYS_statfs, (long)self, (long)&fs, 0, 0, 0) < 0 || fs.f_flags & ST_RDONLY)
 		return;

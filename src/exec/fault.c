@@ -1,7 +1,8 @@
 /* fault.c - failures and deaths on demand, for the tests of undo
  *
  * RUNBOX_FAULT=fail:VERB:N makes step N of that verb fail, kill-before:VERB:N and kill-after:VERB:N kill the
- * runtime with SIGKILL before and after it. The environment is the caller's, who can do both anyway.
+ * runtime with SIGKILL before and after it, and with hang:VERB:N whoever does it waits there for its end. The
+ * environment is the caller's, who can do all of that anyway.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +18,21 @@
 /* A pair of sockets: a byte written to child_end kills the runtime, whoever writes it. */
 static int host_end = -1, child_end = -1;
 
+/* Looked for once: each row of the plan asks. */
+static const char *wished(void)
+{
+	static const char *wish;
+	static bool known;
+
+	if (!known)
+		wish = getenv("RUNBOX_FAULT");
+	known = true;
+	return wish;
+}
+
 bool rb_fault_wanted(void)
 {
-	return getenv("RUNBOX_FAULT") != NULL;
+	return wished() != NULL;
 }
 
 /* The container's first process cannot signal the runtime, which has no pid in its namespace; the kernel
@@ -53,7 +66,7 @@ static void die(void)
 
 int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err)
 {
-	const char *wish = getenv("RUNBOX_FAULT");
+	const char *wish = wished();
 	char text[64];
 
 	if (!wish)
@@ -62,6 +75,9 @@ int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err)
 		       step);
 	if (rb_streq(wish, text))
 		die();
+	(void)snprintf(text, sizeof(text), "hang:%s:%zu", verb, step);
+	while (!after && rb_streq(wish, text))
+		(void)pause();
 	(void)snprintf(text, sizeof(text), "fail:%s:%zu", verb, step);
 	if (!after && rb_streq(wish, text))
 		return rb_fail_sys(err, ECANCELED, "failed because RUNBOX_FAULT asks for it");

@@ -68,16 +68,23 @@ static int read_caps(struct rb_host *host)
 	return 0;
 }
 
+/* The older ones are taken for granted: clone(2) says when a kernel has been built without one, and each look at
+ * /proc/self/ns makes an inode. */
+#define OLD_NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID)
+
 static void read_namespaces(struct rb_host *host)
 {
 	rb_autofd dir = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
+	host->namespaces = OLD_NAMESPACES;
 	if (dir < 0)
 		return; /* no /proc: the executor says so */
 	for (const struct rb_ns_type *t = rb_ns_types; t->name; t++) {
 		bool user = t->flag == CLONE_NEWUSER;
 
+		if (t->flag & OLD_NAMESPACES)
+			continue;
 		/* only the user namespace itself is asked for; the links of the others do */
 		if (fstatat(dir, t->file, &st, user ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 			continue;

@@ -23,16 +23,16 @@
 
 static const char self[] = "/proc/self/exe";
 
+/* The detached mount that this process was executed from, as execveat(2) says it; -1: none is open. */
+static int tree = -1;
+
 /* Is it protected already: on a read-only mount? That is how entry.c, or this file, has started it. */
 static bool is_on_readonly_mount(void)
 {
 	struct statvfs fs;
 
-	return statvfs(self, &fs) == 0 && fs.f_flag & ST_RDONLY;
+	return (tree >= 0 ? fstatvfs(tree, &fs) : statvfs(self, &fs)) == 0 && fs.f_flag & ST_RDONLY;
 }
-
-/* The detached mount that this process was executed from, as execveat(2) says it; -1: none is open. */
-static int tree = -1;
 
 void rb_self_adopt(void)
 {
