@@ -52,6 +52,12 @@ struct rb_run {
 	bool foreground;	  /* `run` without --detach: container shares stdio */
 	bool die_with_parent;
 	bool starts; /* `run`: starts it itself, over run->sync; nobody else can, so there is no gate */
+	/* of a straight plan: called once before the child is cloned, whose program may run at any moment
+	 * from then on, and which is not to be left alone; NULL for nothing. @ret_end: becomes readable when
+	 * this process is asked to end; the run's to close */
+	int (*before_child)(void *ctx, int *ret_end, struct rb_err *err);
+	void *before_child_ctx;
+	int end; /* from before_child(), -1 without */
 	/* made on the way */
 	pid_t pid;
 	int pidfd;

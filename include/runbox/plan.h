@@ -246,6 +246,7 @@ struct rb_plan {
 	const char *id;			 /* of the container, "ID" when only printed */
 	const char *cgroup_path;	 /* "/runbox-ID", as in cgroup.dirs; NULL when disabled */
 	unsigned long new_ns, joined_ns; /* CLONE_NEW* flags */
+	bool straight; /* the child goes on to the program by itself, the host side records it then */
 	struct rb_strv warnings;	 /* e.g. capabilities that cannot be granted */
 };
 
@@ -258,6 +259,7 @@ struct rb_plan_opts {
 	bool cgroups_disabled; /* --cgroup-manager disabled */
 	bool systemd_cgroup;   /* --systemd-cgroup */
 	bool has_console_socket, detached;
+	bool runs; /* `run`: who creates it starts it */
 	unsigned preserve_fds;
 	struct rb_strv sub_cgroups; /* exec: below the container's own: "sub", or on v1
 				       "controller,..:sub" */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 
 #include "cmd/cmd_priv.h"
 #include "runbox/err.h"
@@ -22,12 +23,15 @@ static void give_up(struct rb_container *c, const char *id)
 		rb_log_warn("container %s: %s", id, err.msg);
 }
 
-/* From create on nobody else had the lock; once the program runs, other verbs may have it. */
+/* From create on nobody else had the lock; once the program runs, other verbs may have it. By a straight
+ * plan it does already. */
 static int start(struct rb_container *c, struct rb_notify *notify, struct rb_err *err)
 {
-	int r = rb_notify_open(notify, c, err);
+	int r = 0;
 
-	if (r == 0)
+	if (c->status == RB_CREATED)
+		r = rb_notify_open(notify, c, err);
+	if (r == 0 && c->status == RB_CREATED)
 		r = rb_container_start(c, err);
 	if (r == 0)
 		rb_store_unlock(&c->store);
@@ -71,39 +75,59 @@ static void time_over(struct rb_foreground *fg)
 	(void)rb_pidfd_signal(fg->pidfd, SIGKILL); /* at least that; it may have ended just now */
 }
 
-static int run_foreground(struct rb_launch *l, struct rb_container *c, bool keep,
-			  struct rb_err *err)
+static int run_foreground(struct rb_launch *l, struct rb_container *c, struct rb_foreground *fg,
+			  bool keep, struct rb_err *err)
 {
 	struct rb_notify notify = { .fd = -1 };
-	struct rb_foreground fg = {
-		.pid = l->run.pid,
-		.pidfd = l->run.pidfd,
-		.master = l->run.master,
-		.signals = -1,
-		.notify = &notify,
-		.keep_size = l->spec.process.has_console_size,
-		.limit_ms = l->run.time_limit_ms,
-		.since_ns = rb_now_ns(),
-		.time_over = time_over,
-		.root = l->root,
-		.id = l->id,
-	};
-	int status = 0;
-	int r = rb_foreground_begin(&fg, err);
+	int status = 0, r = 0;
 
+	fg->pid = l->run.pid;
+	fg->pidfd = l->run.pidfd;
+	fg->master = l->run.master;
+	fg->notify = &notify;
+	fg->keep_size = l->spec.process.has_console_size;
+	fg->limit_ms = l->run.time_limit_ms;
+	fg->since_ns = rb_now_ns();
+	fg->time_over = time_over;
+	fg->root = l->root;
+	fg->id = l->id;
+	if (fg->signals < 0)
+		r = rb_foreground_begin(fg, err);
 	if (r == 0)
 		r = start(c, &notify, err);
 	if (r == 0)
-		r = rb_foreground_loop(&fg, &status, err);
-	rb_foreground_end(&fg);
+		r = rb_foreground_loop(fg, &status, err);
+	rb_foreground_end(fg);
 	rb_notify_close(&notify);
 	if (r < 0 || !keep)
 		give_up(c, l->id);
 	return r < 0 ? r : status;
 }
 
+/* From the clone on all signals are held back: for the program, or, those that would end us by what the caller
+ * left them, to end first what was begun. */
+static int hold_signals(void *ctx, int *ret_end, struct rb_err *err)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct rb_foreground *fg = ctx;
+	int r = rb_foreground_begin(fg, err);
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct sigaction action;
+
+		if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler == SIG_DFL &&
+		    !sigismember(&fg->old_mask, ends[i]))
+			(void)sigaddset(&mask, ends[i]);
+	}
+	*ret_end = r < 0 ? -1 : signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r == 0 && *ret_end < 0 ? rb_fail_sys(err, errno, "make a signalfd") : r;
+}
+
 static int run(struct rb_cli *cli, struct rb_err *err)
 {
+	struct rb_foreground fg = { .pidfd = -1, .master = -1, .signals = -1 };
 	struct rb_container c = RB_CONTAINER_NONE;
 	struct rb_launch l;
 	int r;
@@ -111,13 +135,16 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 	if (!cli->detach && !cli->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "become the reaper of the container's orphans");
 	rb_launch_init(&l);
-	l.run.starts = true;
+	l.run.starts = l.opts.runs = true;
+	l.run.before_child = hold_signals;
+	l.run.before_child_ctx = &fg;
 	r = rb_launch_create(&l, cli, cli->detach, err);
 	if (r == 0)
 		r = rb_container_take(&c, &l.record.store, &l.run.sync, err);
 	if (r == 0)
 		r = cli->detach ? run_detached(&l, &c, err)
-				: run_foreground(&l, &c, cli->keep, err);
+				: run_foreground(&l, &c, &fg, cli->keep, err);
+	rb_foreground_end(&fg);
 	rb_container_close(&c); /* it names the id and the root of the launch */
 	rb_launch_done(&l);
 	return r;

@@ -30,6 +30,7 @@
 #include "exec/exec_priv.h"
 #include "exec/raw.h"
 #include "runbox/names.h"
+#include "runbox/proc.h"
 #include "runbox/spec.h"
 
 struct rb_ahead {
@@ -120,6 +121,8 @@ static pid_t start_helper(struct rb_ahead *a)
 	(void)sigprocmask(SIG_SETMASK, &all, &old); /* cannot fail */
 	pid = clone(make_net, stack + sizeof(stack), CLONE_VM | CLONE_FILES, a);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* cannot fail */
+	if (pid > 0)
+		rb_proc_beside(pid);
 	return pid;
 }
 #else

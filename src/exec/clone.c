@@ -313,6 +313,7 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 		rb_child_main(run);
 	if (v->pid < 0)
 		return rb_fail_sys(err, -v->pid, "clone the container's first process");
+	rb_proc_beside(v->pid); /* until its row of affinity */
 	return 0;
 }
 
@@ -375,6 +376,8 @@ int rb_step_clone(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	int r;
 
 	r = make_gate(run, err);
+	if (r == 0 && run->plan->straight && run->before_child)
+		r = run->before_child(run->before_child_ctx, &run->end, err);
 	if (r == 0)
 		r = begin_clone(run, step->u.clone.into, &cgroup_fd, err);
 	if (r < 0)

@@ -39,6 +39,7 @@ void rb_run_init(struct rb_run *run)
 		.host_sync = -1,
 		.seccomp_sock = -1,
 		.target = -1,
+		.end = -1,
 	};
 }
 
@@ -47,7 +48,7 @@ void rb_run_done(struct rb_run *run)
 	int *fds[] = { &run->bundle_fd,	   &run->state_fd, &run->console_sock, &run->pidfd,
 		       &run->sync,	   &run->proc_fd,  &run->root_tree,    &run->root_fd,
 		       &run->gate,	   &run->master,   &run->program,      &run->host_sync,
-		       &run->seccomp_sock, &run->target };
+		       &run->seccomp_sock, &run->target,   &run->end };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		rb_closep(fds[i]);
@@ -258,7 +259,7 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 	}
 	rb_net_end();
 	rb_ahead_done(run);
-	if (r < 0 || !run->starts)
+	if (r < 0 || !run->starts || run->plan->straight)
 		rb_closep(&run->sync);
 	rb_closep(&run->gate);
 	return r;

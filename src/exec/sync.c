@@ -115,6 +115,26 @@ static void wait_readable(int sock, const sigset_t *mask)
 		;
 }
 
+/* The same for who holds all of them back: @end is readable when one has come that would end this process. */
+static int wait_undisturbed(int sock, int end, struct rb_err *err)
+{
+	struct pollfd p[] = { { .fd = sock, .events = POLLIN }, { .fd = end, .events = POLLIN } };
+
+	while (poll(p, 2, -1) < 0)
+		if (errno != EINTR)
+			return rb_fail_sys(err, errno, "wait for the other side of the plan");
+	/* what was begun ends as well, and the signal has its effect after that */
+	return p[0].revents ? 0 : rb_fail_sys(err, EINTR, "create the container");
+}
+
+static int wait_host(const struct rb_run *run, struct rb_err *err)
+{
+	if (run->end >= 0)
+		return wait_undisturbed(run->sync, run->end, err);
+	wait_readable(run->sync, run->wait_mask);
+	return 0;
+}
+
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 {
 	struct message m;
@@ -123,9 +143,10 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		rb_autofd fd = -1;
 		int r;
 
-		wait_readable(run->sync, run->side == RB_SIDE_HOST ? run->wait_mask : NULL);
+		r = run->side == RB_SIDE_HOST ? wait_host(run, err) : 0;
+		if (r < 0)
+			return r;
 		r = receive(run->sync, &m, &fd);
-
 		if (r < 0)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
 		if (r == 0)

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+
 typedef int compile_fn(struct compile *c, struct rb_err *err);
 
 static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
@@ -34,11 +36,7 @@ static compile_fn *const emitters[] = {
 	emit_record,
 	/* before the cgroups: it makes one of them */
 	emit_scope,
-	emit_cgroup,
-	/* before a process is in the cgroup: a limit below the usage is refused
-	 * (cgroup-v1/memory.rst), and the first instruction of the child already runs under it */
-	emit_limits,
-	emit_device_rules,
+	emit_cgroups_early,
 	/* compiling a profile takes longer than all the rest: not while the child waits */
 	emit_filter,
 	/* a conflict of addresses or ports stops the create before anything is made for it */
@@ -61,8 +59,10 @@ static compile_fn *const emitters[] = {
 	emit_oom_score,
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
-	/* first of all in the child, or meanwhile by the host side: then whoever depends on it
-	 * waits (emit_attached) */
+	/* meanwhile, and whoever depends on them waits (emit_attached): the cgroups that no process can
+	 * be born in, and the rules of devices, for until then the child opens none */
+	emit_cgroups_late,
+	/* first of all in the child, or meanwhile by the host side */
 	emit_attach,
 	/* before the child makes or becomes anything: what it forks is born in the class of its parent */
 	emit_rdt,
@@ -118,7 +118,7 @@ static compile_fn *const emitters[] = {
 	emit_root_readonly,
 	/* before the limits of the process, which its memory would be subject to */
 	emit_init,
-	/* keyring, scheduler, io priority, affinity, memory policy, rlimits, personality,
+	/* keyring, affinity, scheduler, io priority, memory policy, rlimits, personality,
 	 * label: while the child still has the rights for them */
 	emit_process_setup,
 	/* user, then capabilities: setuid(2) away from 0 clears them (capabilities(7));
@@ -129,6 +129,10 @@ static compile_fn *const emitters[] = {
 	emit_program,
 	/* whichever side keeps it, it runs from the gate on */
 	emit_time_limit,
+};
+
+/* From there to the program by way of a start: create, and most of run. */
+static compile_fn *const gated_emitters[] = {
 	/* create returns only when all that can fail before start has been tried (runtime.md
 	 * "Create") */
 	emit_ready,
@@ -145,6 +149,18 @@ static compile_fn *const emitters[] = {
 	 * before need */
 	emit_seccomp,
 	emit_exec,
+};
+
+/* Straight on, for a run that nobody has a part in between: neither side waits for the other's word, which
+ * takes as long as ten mounts. */
+static compile_fn *const straight_emitters[] = {
+	/* else the end of the child would look like its exec */
+	emit_ready,
+	emit_seccomp,
+	emit_exec,
+	emit_executed,
+	emit_pid_file,
+	emit_created,
 };
 
 /* What a further process in a running container needs of the above. The policy is the container's. */
@@ -280,14 +296,15 @@ static int emit_mapped(struct compile *c, struct rb_err *err)
 
 static bool is_host_busy(const struct compile *c)
 {
-	for (size_t i = 0; i < c->plan->len; i++)
-		if (c->plan->steps[i].side == RB_SIDE_HOST &&
-		    (c->plan->steps[i].kind == RB_STEP_ATTACH ||
-		     c->plan->steps[i].kind == RB_STEP_RDT ||
-		     c->plan->steps[i].kind == RB_STEP_RDT_ENTER ||
-		     c->plan->steps[i].kind == RB_STEP_SCHEDULER ||
-		     c->plan->steps[i].kind == RB_STEP_OOM_SCORE))
+	for (size_t i = c->plan->len; i > 0 && c->plan->steps[i - 1].kind != RB_STEP_CLONE; i--) {
+		const struct rb_step *step = &c->plan->steps[i - 1];
+
+		if (step->side == RB_SIDE_HOST &&
+		    (step->kind == RB_STEP_DEVICE_RULES || step->kind == RB_STEP_ATTACH ||
+		     step->kind == RB_STEP_RDT || step->kind == RB_STEP_RDT_ENTER ||
+		     step->kind == RB_STEP_SCHEDULER || step->kind == RB_STEP_OOM_SCORE))
 			return true;
+	}
 	return false;
 }
 
@@ -299,6 +316,7 @@ int emit_attached(struct compile *c, struct rb_err *err)
 	c->attached = true;
 	if (is_host_busy(c))
 		(void)add_barrier(c, "attached", RB_SIDE_HOST); /* cannot fail */
+	emit_attach_late(c);
 	/* after attach: the cgroup of the caller becomes the root of the namespace
 	 * (cgroup_namespaces(7)); an exec enters the one that is there */
 	return emit_cgroup_ns(c, err);
@@ -408,6 +426,20 @@ static int emit_born(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/* May the child go on to the program without a word of the host side? Hooks want to find the container created
+ * or just started; a listener is told the pid that the host knows; a terminal and a notify socket are got
+ * ready in between. */
+static bool is_straight(const struct compile *c)
+{
+	const struct rb_spec *spec = c->spec;
+
+	for (int i = 0; i < RB_HOOK_KINDS; i++)
+		if (spec->hooks[i].n)
+			return false;
+	return c->opts->runs && !spec->process.terminal && !c->opts->notify_dir && !spec->ext.init &&
+	       !(spec->linux_.seccomp.present && rb_seccomp_uses_notify(&spec->linux_.seccomp));
+}
+
 static int run_all(compile_fn *const *fns, size_t n, struct compile *c, struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -444,11 +476,15 @@ int rb_plan_compile(struct rb_plan *plan, const struct rb_spec *spec, const stru
 		    const struct rb_plan_opts *opts, struct rb_err *err)
 {
 	struct compile c = begin(plan, spec, host, opts);
-	int r = run_all(checks, sizeof(checks) / sizeof(checks[0]), &c, err);
+	int r = run_all(checks, LEN(checks), &c, err);
 
+	if (r == 0)
+		r = run_all(emitters, LEN(emitters), &c, err);
 	if (r < 0)
 		return r;
-	return run_all(emitters, sizeof(emitters) / sizeof(emitters[0]), &c, err);
+	plan->straight = is_straight(&c);
+	return plan->straight ? run_all(straight_emitters, LEN(straight_emitters), &c, err)
+			      : run_all(gated_emitters, LEN(gated_emitters), &c, err);
 }
 
 /** rb_plan_compile_exec() - the plan of a further process; see rb_plan_compile() */
@@ -460,14 +496,14 @@ int rb_plan_compile_exec(struct rb_plan *plan, const struct rb_spec *spec,
 	int r;
 
 	c.exec = true;
-	r = run_all(exec_checks, sizeof(exec_checks) / sizeof(exec_checks[0]), &c, err);
+	r = run_all(exec_checks, LEN(exec_checks), &c, err);
 
 	if (r < 0)
 		return r;
 	/* nothing is made: all of them are entered */
 	plan->joined_ns |= plan->new_ns;
 	plan->new_ns = 0;
-	return run_all(exec_emitters, sizeof(exec_emitters) / sizeof(exec_emitters[0]), &c, err);
+	return run_all(exec_emitters, LEN(exec_emitters), &c, err);
 }
 
 /** rb_plan_compile_network() - the plan of a network alone; see rb_plan_compile() */
@@ -479,11 +515,10 @@ int rb_plan_compile_network(struct rb_plan *plan, const struct rb_spec *spec,
 	int r;
 
 	c.network_only = true;
-	r = run_all(network_checks, sizeof(network_checks) / sizeof(network_checks[0]), &c, err);
+	r = run_all(network_checks, LEN(network_checks), &c, err);
 	if (r < 0)
 		return r;
-	return run_all(network_emitters, sizeof(network_emitters) / sizeof(network_emitters[0]), &c,
-		       err);
+	return run_all(network_emitters, LEN(network_emitters), &c, err);
 }
 
 /** rb_plan_done() - free what rb_plan_compile() made, also after it failed; the plan is empty

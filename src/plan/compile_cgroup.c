@@ -268,17 +268,10 @@ static const char *path_at(const struct compile *c)
 									     : NULL;
 }
 
-int emit_cgroup(struct compile *c, struct rb_err *err)
+/* Does the child move itself? In a user namespace the files are not its own. */
+static bool attaches_itself(const struct compile *c)
 {
-	struct rb_step *step;
-
-	(void)err; /* cannot fail */
-	if (!c->n_dirs)
-		return 0;
-	step = compile_add(c, RB_STEP_CGROUP, path_at(c));
-	step->u.cgroup.dirs = c->dirs;
-	step->u.cgroup.n = c->n_dirs;
-	return 0;
+	return !compile_has(c, CLONE_NEWUSER) && !joins_cgroup_ns(c) && !c->rootless && !has_helper(c);
 }
 
 static void add_limits(struct compile *c, enum rb_step_kind kind, const char *at)
@@ -290,16 +283,36 @@ static void add_limits(struct compile *c, enum rb_step_kind kind, const char *at
 	step->u.limits.res = &c->spec->linux_.resources;
 }
 
-int emit_limits(struct compile *c, struct rb_err *err)
+/* Is the child out of sight of all processes but the host's? What others may trace has to be held by all that
+ * holds the container from its first moment on. */
+static bool is_alone(const struct compile *c)
 {
-	(void)err; /* cannot fail */
-	if (c->n_dirs && has_limits(&c->spec->linux_.resources))
-		add_limits(c, RB_STEP_LIMITS, "linux.resources");
-	return 0;
+	return compile_is_new(c, CLONE_NEWPID);
 }
 
-/** emit_device_rules() - always, for without a rule a container could make and open any device. */
-int emit_device_rules(struct compile *c, struct rb_err *err)
+/* Are the cgroups made while the child is at work? Only those that it cannot be born in. */
+static bool is_late(const struct compile *c)
+{
+	return is_alone(c) && !c->into && attaches_itself(c);
+}
+
+/* Limits before a process is in the cgroup: one below the usage is refused (cgroup-v1/memory.rst), and the
+ * first instruction that the child runs in there already runs under it. */
+static void add_cgroups(struct compile *c)
+{
+	struct rb_step *step;
+
+	if (!c->n_dirs)
+		return;
+	step = compile_add(c, RB_STEP_CGROUP, path_at(c));
+	step->u.cgroup.dirs = c->dirs;
+	step->u.cgroup.n = c->n_dirs;
+	if (has_limits(&c->spec->linux_.resources))
+		add_limits(c, RB_STEP_LIMITS, "linux.resources");
+}
+
+/* Always, for without a rule a container could make and open any device. */
+static int add_device_rules(struct compile *c, struct rb_err *err)
 {
 	bool asked = c->spec->linux_.resources.n_devices > 0;
 
@@ -314,6 +327,22 @@ int emit_device_rules(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/** emit_cgroups_early() - before the clone: what the child is born in */
+int emit_cgroups_early(struct compile *c, struct rb_err *err)
+{
+	if (!is_late(c))
+		add_cgroups(c);
+	return is_alone(c) ? 0 : add_device_rules(c, err);
+}
+
+/** emit_cgroups_late() - while it is at work: what it is moved into, and what holds for devices only */
+int emit_cgroups_late(struct compile *c, struct rb_err *err)
+{
+	if (is_late(c))
+		add_cgroups(c);
+	return is_alone(c) ? add_device_rules(c, err) : 0;
+}
+
 size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs)
 {
 	struct rb_cgroup_dir *dirs = rb_arena_alloc(c->arena, (c->n_dirs + 1) * sizeof(*dirs));
@@ -326,32 +355,41 @@ size_t compile_dirs_to_enter(struct compile *c, struct rb_cgroup_dir **ret_dirs)
 	return n;
 }
 
-/**
- * emit_attach() - move the child into its v1 cgroups
+/*
+ * add_attach() - move the child into its v1 cgroups
  *
  * By itself, one thread at a time (the file "tasks"): the kernel then takes no lock over thread groups, for
  * which it would wait for an RCU grace period of up to 10 ms. In a user namespace the files are not its own,
  * so there the host side does it, and the child goes on meanwhile.
  */
-int emit_attach(struct compile *c, struct rb_err *err)
+static void add_attach(struct compile *c)
 {
 	struct rb_cgroup_dir *dirs;
 	size_t n = compile_dirs_to_enter(c, &dirs);
 	struct rb_step *step;
 
-	(void)err; /* cannot fail */
 	if (!n)
-		return 0;
+		return;
 	step = compile_add(c, RB_STEP_ATTACH, path_at(c));
-	step->side = compile_has(c, CLONE_NEWUSER) || joins_cgroup_ns(c) || c->rootless ||
-				     has_helper(c)
-			     ? RB_SIDE_HOST
-			     : RB_SIDE_CHILD;
+	step->side = attaches_itself(c) ? RB_SIDE_CHILD : RB_SIDE_HOST;
 	if (has_helper(c))
 		step->u.cgroup.scope = c->scope;
 	step->u.cgroup.dirs = dirs;
 	step->u.cgroup.n = n;
+}
+
+int emit_attach(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	if (!is_late(c))
+		add_attach(c);
 	return 0;
+}
+
+void emit_attach_late(struct compile *c)
+{
+	if (is_late(c) && !c->exec)
+		add_attach(c);
 }
 
 /* What lies in the top of resctrl and is no class (resctrl.rst). */

@@ -56,6 +56,13 @@ int check_devices(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+/* mknod(2) of a device needs CAP_MKNOD in the initial user namespace */
+static bool may_mknod(const struct compile *c)
+{
+	return !c->rootless && !compile_has(c, CLONE_NEWUSER) &&
+	       c->host->caps & (UINT64_C(1) << CAP_MKNOD);
+}
+
 static void add_device(struct compile *c, const struct rb_device *dev, const char *at)
 {
 	struct rb_step *step = compile_add(c, RB_STEP_DEVICE, at);
@@ -66,10 +73,7 @@ static void add_device(struct compile *c, const struct rb_device *dev, const cha
 		step->u.device.dev.has_file_mode = true;
 		step->u.device.dev.file_mode = 0666;
 	}
-	/* mknod(2) of a device needs CAP_MKNOD in the initial user namespace; a FIFO needs
-	 * nothing */
-	step->u.device.bind = dev->type != 'p' && (c->rootless || compile_has(c, CLONE_NEWUSER) ||
-						   !(c->host->caps & (UINT64_C(1) << CAP_MKNOD)));
+	step->u.device.bind = dev->type != 'p' && !may_mknod(c);
 }
 
 /* A device of the config at the same path takes the place of the default one. */
@@ -88,8 +92,8 @@ int emit_devices(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
 	size_t skipped = 0;
+	int r = may_mknod(c) ? emit_attached(c, err) : 0; /* mknod(2) asks the rules of devices */
 
-	(void)err; /* cannot fail */
 	for (size_t i = 0; i < N_DEFAULT && c->own_dev; i++)
 		if (!is_replaced(c, default_devices[i].path))
 			add_device(c, &default_devices[i], NULL);
@@ -108,7 +112,7 @@ int emit_devices(struct compile *c, struct rb_err *err)
 	if (skipped)
 		compile_warn(c, "linux.devices: %zu of them are not made, /dev is a bind mount",
 			     skipped);
-	return 0;
+	return r;
 }
 
 int emit_links(struct compile *c, struct rb_err *err)

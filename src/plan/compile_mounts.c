@@ -40,16 +40,29 @@ static bool is_cgroup(const struct rb_mount *m)
 	return !m->opts.bind && (type_is(m, "cgroup") || type_is(m, "cgroup2"));
 }
 
+/* Is it a file system of the kernel's own, without a device and without a network behind it? */
+static bool is_virtual(const struct rb_mount *m)
+{
+	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (type_is(m, types[i]))
+			return true;
+	return m->opts.bind;
+}
+
 /* Does the mount belong to the network namespace that it is made in? sysfs does, and network file systems. */
 static bool is_of_net(const struct rb_mount *m)
 {
-	static const char *const others[] = { "proc",	"tmpfs",  "devpts",
-					      "mqueue", "cgroup", "cgroup2" };
+	return !is_virtual(m);
+}
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (type_is(m, others[i]))
-			return false;
-	return !m->opts.bind;
+/* Does the child have to be in its cgroups? A cgroup mount shows the namespace of whoever makes it, or
+ * directories that have to be there; rules of devices hold for a block device, and the memory of what is
+ * copied up is the container's. */
+static bool is_of_cgroup(const struct rb_mount *m)
+{
+	return is_cgroup(m) || m->opts.tmpcopyup || (!is_virtual(m) && !type_is(m, "sysfs"));
 }
 
 /* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to
@@ -412,8 +425,7 @@ int emit_mounts(struct compile *c, struct rb_err *err)
 	int r = 0;
 
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
-		/* a cgroup mount shows the namespace of whoever makes it */
-		if (is_cgroup(&c->mounts[i]) && compile_is_new(c, CLONE_NEWCGROUP))
+		if (is_of_cgroup(&c->mounts[i]))
 			r = emit_attached(c, err);
 		if (r == 0 && is_of_net(&c->mounts[i]))
 			r = emit_loopback(c, err);

@@ -87,10 +87,10 @@ bool compile_id_to_host(const struct rb_idmap *maps, size_t n, uint32_t id, uint
 int check_cgroup(struct compile *c, struct rb_err *err);
 int check_resources(struct compile *c, struct rb_err *err);
 int check_sub_cgroup(struct compile *c, struct rb_err *err);
-int emit_cgroup(struct compile *c, struct rb_err *err);
-int emit_limits(struct compile *c, struct rb_err *err);
-int emit_device_rules(struct compile *c, struct rb_err *err);
+int emit_cgroups_early(struct compile *c, struct rb_err *err);
+int emit_cgroups_late(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
+void emit_attach_late(struct compile *c);
 int check_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt_enter(struct compile *c, struct rb_err *err);

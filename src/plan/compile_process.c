@@ -177,10 +177,11 @@ int emit_process_setup(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	add_keyring(c);
-	add_scheduling(c);
 	/* config.md: execCPUAffinity is not applicable to the container's init process, which
-	 * gets what its cpuset allows, whatever the caller was bound to */
+	 * gets what its cpuset allows, whatever the caller was bound to; and SCHED_DEADLINE wants
+	 * all CPUs (sched(7)) */
 	compile_add(c, RB_STEP_AFFINITY, NULL);
+	add_scheduling(c);
 	if (c->spec->linux_.memory_policy.present)
 		compile_add(c, RB_STEP_MEM_POLICY, "linux.memoryPolicy")->u.spec.spec = c->spec;
 	add_limits(c);

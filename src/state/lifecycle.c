@@ -83,7 +83,7 @@ int rb_container_take(struct rb_container *c, struct rb_store *store, int *start
 	c->store = *store;
 	*store = (struct rb_store)RB_STORE_NONE;
 	c->starter = rb_take_fd(starter);
-	c->status = RB_CREATED; /* nobody else had the lock since */
+	c->status = c->starter < 0 ? RB_RUNNING : RB_CREATED; /* nobody else had the lock since */
 	return rb_state_load(&c->store, &c->state, err);
 }
 
@@ -293,9 +293,12 @@ static int poststop(struct rb_container *c, struct walk *w, struct rb_err *err)
 {
 	struct rb_err failure = { 0 };
 	struct rb_strv journal;
-	int r = rb_store_journal(&c->store, &c->state.arena, &journal, err);
+	int r;
 
-	if (r < 0 || !c->state.has_poststop || rb_store_has_line(&journal, "poststop"))
+	if (!c->state.has_poststop)
+		return 0;
+	r = rb_store_journal(&c->store, &c->state.arena, &journal, err);
+	if (r < 0 || rb_store_has_line(&journal, "poststop"))
 		return r;
 	r = walk_before(w, err);
 	if (r < 0)

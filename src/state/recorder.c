@@ -191,6 +191,12 @@ static void write_state(struct rb_record *rec)
 	rb_state_text(&state, &rec->text);
 }
 
+/* open(2): what a kernel, or a file system, answers that has no files without a name */
+static bool has_no_tmpfile(int r)
+{
+	return r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL || r == -ENOENT;
+}
+
 /* While the child is at work the host side has time: what nobody needs before it is ready is
  * written here, but before any hook can run, for the hooks of the end are in the copy of
  * config.json. */
@@ -211,6 +217,9 @@ static int child(void *ctx, pid_t pid, struct rb_err *err)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");
 	write_state(rec);
 	rec->text_fd = rb_prepare_file(rec->store.dir_fd, rec->text.data, rec->text.len, 0600);
+	/* now, for later the program may have run already */
+	if (rec->text_fd < 0 && !has_no_tmpfile(rec->text_fd))
+		return rb_fail_sys(err, -rec->text_fd, "write state.json");
 	return 0;
 }
 

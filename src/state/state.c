@@ -75,6 +75,7 @@ static const struct {
 	{ "systemd-cgroup", offsetof(struct rb_create_opts, systemd_cgroup) },
 	{ "console-socket", offsetof(struct rb_create_opts, has_console_socket) },
 	{ "detached", offsetof(struct rb_create_opts, detached) },
+	{ "run", offsetof(struct rb_create_opts, runs) },
 }, option_texts[] = {
 	{ "pid-file=", offsetof(struct rb_create_opts, pid_file) },
 	{ "notify-dir=", offsetof(struct rb_create_opts, notify_dir) },

@@ -78,6 +78,68 @@ load ../lib/helpers
 	leaks
 }
 
+@test "run: goes straight to the program; with hooks, and in create, it waits for its start" {
+	make_bundle web
+	args web /bin/probe exit=3
+	run -3 run_bundle web --keep
+	rb plan "$(cid web)" >"$T/plan"
+	grep -q 'executed .*until the program runs' "$T/plan"
+	! grep -qE 'wait-start|recorded' "$T/plan"
+	rb delete "$(cid web)"
+	make_bundle web '.hooks = {"poststart": [{"path": "/bin/true"}]}'
+	args web /bin/probe exit=3
+	run -3 run_bundle web --keep
+	rb plan "$(cid web)" | grep -q 'wait-start .*until start'
+	rb delete "$(cid web)"
+	rb plan --bundle "$T/web" | grep -q 'wait-start .*until start'
+	leaks
+}
+
+@test "run: a program that cannot be executed is told, and leaves nothing" {
+	make_bundle web
+	printf 'no program\n\177' >"$T/web/rootfs/garbage"
+	chmod 755 "$T/web/rootfs/garbage"
+	args web /garbage
+	run -1 run_bundle web
+	[[ $output = *"exec"*"/garbage"*"step "*" exec"* ]]
+	leaks
+	run -1 run_bundle web --detach
+	leaks
+}
+
+# hanging: `run` of the container whose child hangs before it looks for its program
+hanging() {
+	local n
+	make_bundle web
+	args web /bin/probe exit=0
+	n=$(rb plan --bundle "$T/web" --format json | jq '.steps | map(.kind == "find-program") | index(true) + 1')
+	RUNBOX_FAULT=hang:create:$n "$@" "${RB[@]}" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
+	runner=$!
+	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
+}
+
+@test "run: what ends it while the container is being made leaves nothing" {
+	local signal r
+	for signal in TERM INT HUP; do
+		# a shell has its background jobs ignore SIGINT
+		hanging env --default-signal="$signal"
+		kill -"$signal" $runner
+		r=0
+		wait $runner || r=$?
+		[ $r -eq $((128 + $(kill -l $signal))) ]
+		leaks
+	done
+}
+
+@test "run: a signal that it ignores does not end it while the container is being made" {
+	hanging env --ignore-signal=HUP
+	kill -HUP $runner
+	[ "$(status_of web)" = creating ]
+	kill -TERM $runner
+	! wait $runner
+	leaks
+}
+
 @test "run: SIGKILL of the runtime leaves a container that delete --force removes" {
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
