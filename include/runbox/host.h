@@ -14,6 +14,7 @@
 #include "runbox/str.h"
 
 struct rb_err;
+struct rb_spec;
 
 /** Cgroup controllers; a bit each, and the v1 name (cgroups(7)). */
 enum rb_controller {
@@ -66,10 +67,12 @@ struct rb_host {
 /**
  * rb_host_probe() - fill @host from /proc and /sys
  * @arena: owns the strings
+ * @spec: only what this one asks for is looked for: of capabilities whether those that it names are in the
+ * bounding set, and whether LSMs are there only if it names a label; NULL: everything
  * @want_cgroups: also read the cgroup layout (costs a read of /proc/self/cgroup and statfs calls)
  * In exec/; makes system calls. Return: 0 or -errno
  */
-int rb_host_probe(struct rb_arena *arena, struct rb_host *host, bool want_cgroups,
+int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_spec *spec, bool want_cgroups,
 		  struct rb_err *err);
 
 /** rb_host_assume() - canned facts: root with all capabilities on a host with this cgroup layout.

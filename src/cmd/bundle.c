@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cmd/cmd_priv.h"
@@ -49,13 +51,27 @@ static int read_config(struct rb_bundle *bundle, struct rb_arena *arena, const c
 	return r < 0 ? rb_fail_sys(err, -r, "read %s of bundle %s", name, bundle->path) : 0;
 }
 
-int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir,
-		   const char *config, struct rb_err *err)
+/* Is the path as readlink(2) would give it, as far as its text says? */
+static bool is_clean(const char *path)
 {
-	int r;
+	for (const char *p = path; *p; p++)
+		if (*p == '/' && (p[1] == '/' || p[1] == '\0' || (p[1] == '.' && strchr("/.", p[2]))))
+			return false;
+	return *path == '/';
+}
 
-	if (!dir)
-		dir = ".";
+/* The directory, and its path without links. Nearly always that is what was said, and then the kernel need not be
+ * asked, which would make a directory in /proc for it. */
+static int open_dir(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir, struct rb_err *err)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS };
+
+	bundle->fd = is_clean(dir) ? (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how)) : -1;
+	if (bundle->fd >= 0) {
+		bundle->path = rb_arena_strdup(arena, dir);
+		return 0;
+	}
 	bundle->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (bundle->fd < 0 && errno == ENOENT)
 		return rb_fail(err, RB_ERR_CONFIG, "bundle %s does not exist", dir);
@@ -63,7 +79,14 @@ int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char 
 		return rb_fail(err, RB_ERR_CONFIG, "bundle %s is no directory", dir);
 	if (bundle->fd < 0)
 		return rb_fail_sys(err, errno, "open bundle %s", dir);
-	r = path_of(bundle->fd, arena, &bundle->path, err);
+	return path_of(bundle->fd, arena, &bundle->path, err);
+}
+
+int rb_bundle_open(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir,
+		   const char *config, struct rb_err *err)
+{
+	int r = open_dir(bundle, arena, dir ? dir : ".", err);
+
 	return r < 0 ? r : read_config(bundle, arena, config ? config : "config.json", err);
 }
 

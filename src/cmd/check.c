@@ -199,7 +199,7 @@ static void compile(struct check *c)
 	struct rb_create_opts none = { 0 };
 	struct rb_plan_opts opts;
 	struct rb_err err = { 0 };
-	int r = rb_host_probe(&c->cli->arena, &c->host, true, &err);
+	int r = rb_host_probe(&c->cli->arena, &c->host, NULL, true, &err);
 
 	rb_plan_opts_fill(&opts, NULL, c->bundle->path, &none);
 	/* whoever runs it brings a console socket, or stays in the foreground */

@@ -189,7 +189,7 @@ static int events(struct rb_cli *cli, struct rb_err *err)
 	if (r == 0)
 		r = rb_verb_check(RB_VERB_EVENTS, c.status, cli->args[0], err);
 	if (r == 0)
-		r = rb_host_probe(&c.state.arena, &host, true, err);
+		r = rb_host_probe(&c.state.arena, &host, NULL, true, err);
 	if (r == 0)
 		r = rb_container_cgroups(&c, &host, &w.dirs, &w.n, err);
 	if (r == 0)

@@ -223,7 +223,7 @@ static int compile(struct job *j, struct rb_err *err)
 		if (r < 0)
 			return r;
 	}
-	r = rb_host_probe(&cli->arena, &j->host, !j->create.cgroups_disabled, err);
+	r = rb_host_probe(&cli->arena, &j->host, &j->spec, !j->create.cgroups_disabled, err);
 	if (r == 0)
 		r = rb_plan_compile_exec(&j->plan, &j->spec, &j->host, &j->opts, err);
 	for (size_t i = 0; r == 0 && i < j->plan.warnings.n; i++)

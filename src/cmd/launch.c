@@ -148,7 +148,7 @@ static int read_options(struct rb_launch *l, const struct rb_cli *cli, bool deta
 static int compile(struct rb_launch *l, struct rb_err *err)
 {
 	struct rb_plan_opts opts;
-	int r = rb_host_probe(&l->arena, &l->host, !l->opts.cgroups_disabled, err);
+	int r = rb_host_probe(&l->arena, &l->host, &l->spec, !l->opts.cgroups_disabled, err);
 
 	if (r < 0)
 		return r;

@@ -57,7 +57,7 @@ static int chosen_host(struct rb_cli *cli, struct rb_host *host, struct rb_err *
 			rb_host_assume(layout_rows[i].layout, host);
 			return 0;
 		}
-	return rb_host_probe(&cli->arena, host, true, err);
+	return rb_host_probe(&cli->arena, host, NULL, true, err);
 }
 
 static int print(struct rb_cli *cli, struct job *j, struct rb_err *err)

@@ -11,12 +11,14 @@
 #include "runbox/log.h"
 #include "runbox/proc.h"
 
-/* Nothing of a run that failed stays; the failure that counts is the first. */
-static void give_up(struct rb_container *c, const char *id)
+/* Nothing of a run that failed stays; the failure that counts is the first. @ended: we have seen its end */
+static void give_up(struct rb_container *c, const char *id, bool ended)
 {
 	struct rb_err err = { 0 };
-	int r = rb_container_lock(c, &err);
+	int r = ended ? rb_store_lock(&c->store, &err) : rb_container_lock(c, &err);
 
+	if (ended)
+		c->status = RB_STOPPED;
 	if (r == 0)
 		r = rb_container_destroy(c, &err);
 	if (r < 0 && r != -ENOENT)
@@ -45,7 +47,7 @@ static int run_detached(struct rb_launch *l, struct rb_container *c, struct rb_e
 	int r = start(c, &notify, err);
 
 	if (r < 0) {
-		give_up(c, l->id);
+		give_up(c, l->id, false);
 	} else if (notify.fd >= 0) {
 		/* held open by nobody else, so it is still that process */
 		r = rb_proc_open(l->run.pid, l->record.start_time, &pidfd);
@@ -100,7 +102,7 @@ static int run_foreground(struct rb_launch *l, struct rb_container *c, struct rb
 	rb_foreground_end(fg);
 	rb_notify_close(&notify);
 	if (r < 0 || !keep)
-		give_up(c, l->id);
+		give_up(c, l->id, r == 0);
 	return r < 0 ? r : status;
 }
 

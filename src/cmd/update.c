@@ -177,7 +177,7 @@ static int update_container(struct rb_container *c, struct rb_resources *res, st
 	struct rb_host host = { 0 };
 	struct rb_scope scope;
 	size_t n = 0;
-	int r = rb_host_probe(&c->state.arena, &host, true, err);
+	int r = rb_host_probe(&c->state.arena, &host, NULL, true, err);
 
 	if (r == 0)
 		r = rb_container_cgroups(c, &host, &dirs, &n, err);

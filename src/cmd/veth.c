@@ -130,7 +130,7 @@ static int set_up(struct hook *h, struct rb_err *err)
 	if (h->told.pid == 0)
 		return rb_fail(err, RB_ERR_CONFIG, "the state of container %s has no pid",
 			       h->told.id);
-	r = rb_host_probe(&h->arena, &h->host, false, err);
+	r = rb_host_probe(&h->arena, &h->host, NULL, false, err);
 	if (r == 0)
 		r = rb_plan_compile_network(&h->plan, &h->spec, &h->host, &opts, err);
 	if (r < 0)

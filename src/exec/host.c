@@ -47,7 +47,16 @@ static bool has_word(const char *list, const char *separators, const char *word,
 
 /* --- the process itself --- */
 
-static int read_caps(struct rb_host *host)
+/* The capabilities that a spec names; all without one. */
+static uint64_t named_caps(const struct rb_spec *spec)
+{
+	const struct rb_caps *c = spec ? &spec->process.caps : NULL;
+
+	return c ? c->bounding | c->permitted | c->effective | c->inheritable | c->ambient : UINT64_MAX;
+}
+
+/* @ask: whether these are in the bounding set; last_cap is the last of them that the kernel has */
+static int read_caps(struct rb_host *host, uint64_t ask)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
@@ -57,10 +66,12 @@ static int read_caps(struct rb_host *host)
 	host->caps = (uint64_t)data[1].effective << 32 | data[0].effective;
 	host->last_cap = -1;
 	for (int cap = 0; cap < 64; cap++) {
-		int set = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+		int set = ask >> cap & 1 ? prctl(PR_CAPBSET_READ, cap, 0, 0, 0) : 0;
 
 		if (set < 0)
 			break; /* EINVAL: the kernel has no such capability */
+		if (!(ask >> cap & 1))
+			continue;
 		if (set)
 			host->bounding |= 1ull << cap;
 		host->last_cap = cap;
@@ -173,6 +184,11 @@ const char *rb_host_find_mount(struct rb_arena *arena, const char *fstype)
 		    rb_streq(m.root, "/"))
 			return rb_arena_strdup(arena, m.point);
 	return NULL;
+}
+
+static bool names_label(const struct rb_spec *spec)
+{
+	return spec->process.apparmor_profile || spec->process.selinux_label || spec->linux_.mount_label;
 }
 
 static void read_lsm(struct rb_host *host)
@@ -397,17 +413,18 @@ static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_
 	return 0;
 }
 
-int rb_host_probe(struct rb_arena *arena, struct rb_host *host, bool want_cgroups,
-		  struct rb_err *err)
+int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_spec *spec,
+		  bool want_cgroups, struct rb_err *err)
 {
 	int r;
 
 	*host = (struct rb_host) { .euid = geteuid(), .egid = getegid() };
-	r = read_caps(host);
+	r = read_caps(host, named_caps(spec));
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read capabilities");
 	read_namespaces(host);
 	host->root_is_rootfs = root_is_rootfs();
-	read_lsm(host);
+	if (!spec || names_label(spec))
+		read_lsm(host);
 	return want_cgroups ? read_cgroups(arena, host, err) : 0;
 }

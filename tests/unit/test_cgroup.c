@@ -128,7 +128,7 @@ static bool box_init(struct box *b, enum rb_cgroup_layout layout)
 	static int n;
 
 	*b = (struct box) { .line = { 0 } };
-	if (!ok(rb_host_probe(&b->arena, &b->host, true, &err) == 0, "probe (%s)", err.msg) ||
+	if (!ok(rb_host_probe(&b->arena, &b->host, NULL, true, &err) == 0, "probe (%s)", err.msg) ||
 	    !ok(b->host.layout == layout, "layout %d seen as %d", layout, b->host.layout))
 		return false;
 	(void)snprintf(b->top, sizeof(b->top), "/runbox-test-cg%d-%d", getpid(), n++);
@@ -678,7 +678,7 @@ static void test_real(void)
 	struct rb_host host;
 	struct rb_err err = { 0 };
 
-	if (rb_host_probe(&arena, &host, true, &err) < 0 || geteuid() != 0 || host.in_userns ||
+	if (rb_host_probe(&arena, &host, NULL, true, &err) < 0 || geteuid() != 0 || host.in_userns ||
 	    host.layout == RB_LAYOUT_NONE) {
 		skip("real cgroups", "requires root cgroups");
 		return;
