@@ -511,14 +511,16 @@ int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *
 	return 0;
 }
 
+/* By the path: the child has none of the directories open that were made after it, and needs none later. There
+ * are no links on a cgroup file system. */
 static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const char *pid,
 		      struct rb_err *err)
 {
-	int leaf = rb_cgroup_leaf(dir, err), r;
+	rb_autobuf path = { 0 };
+	int r;
 
-	if (leaf < 0)
-		return leaf;
-	r = rb_write_file(leaf, file, pid);
+	rb_buf_printf(&path, "%s%s/%s", dir->hierarchy->mount, dir->path, file);
+	r = rb_write_file(AT_FDCWD, path.data, pid);
 	if (r == 0)
 		return 0;
 	if (r == -ENOENT || r == -ENODEV)

@@ -420,12 +420,40 @@ static void add_notify(struct compile *c)
 	step->u.mount.source = m->source;
 }
 
+/* Are the paths all below /proc and /sys, and have nothing to do with @mount? */
+static bool are_apart(struct compile *c, const struct rb_strv *paths, const char *mount)
+{
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
+
+		if (!rb_startswith(path, "/proc/") && !rb_startswith(path, "/sys/"))
+			return false;
+		if (compile_below(path, mount) || compile_below(mount, path))
+			return false;
+	}
+	return true;
+}
+
+/* May paths be hidden before mount @i? When it is the last, of cgroups, and none of them can be covered by it or by
+ * what is still made in the container's root: then the child does that where it would only wait. */
+static bool may_hide_before(struct compile *c, size_t i)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	const char *dest = compile_clean(c->arena, NULL, c->mounts[i].dest);
+
+	return i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) && !compile_below("/proc", dest) &&
+	       !compile_below("/sys", dest) && are_apart(c, &l->readonly_paths, dest) &&
+	       are_apart(c, &l->masked_paths, dest);
+}
+
 int emit_mounts(struct compile *c, struct rb_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
-		if (is_of_cgroup(&c->mounts[i]))
+		if (is_of_cgroup(&c->mounts[i]) && !c->attached && may_hide_before(c, i))
+			r = emit_hidden_paths(c, err);
+		if (r == 0 && is_of_cgroup(&c->mounts[i]))
 			r = emit_attached(c, err);
 		if (r == 0 && is_of_net(&c->mounts[i]))
 			r = emit_loopback(c, err);
@@ -492,12 +520,16 @@ static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_
 	return 0;
 }
 
-/** emit_hidden_paths() - read-only paths, then masked ones, each once. */
+/** emit_hidden_paths() - once: read-only paths, then masked ones, each once. */
 int emit_hidden_paths(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
-	int r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", err);
+	int r;
 
+	if (c->hidden)
+		return 0;
+	c->hidden = true;
+	r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", err);
 	return r < 0 ? r : add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", err);
 }
 

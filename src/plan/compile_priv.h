@@ -28,6 +28,7 @@ struct compile {
 	bool exec;			  /* a further process in a container that is there */
 	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
 	bool attached;			/* emit_attached() was there */
+	bool hidden;			/* emit_hidden_paths() was there */
 	bool has_loopback;		/* emit_loopback() was there */
 	bool own_dev;			/* /dev is the container's own and gets its devices */
 	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
