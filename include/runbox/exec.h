@@ -29,6 +29,8 @@ struct rb_recorder {
 	int (*begin)(void *ctx, struct rb_err *err);
 	/* the child exists: @pid as the host sees it; before the child passes its first barrier */
 	int (*child)(void *ctx, pid_t pid, struct rb_err *err);
+	/* KEEP: all that is needed later, before a hook or the program can run */
+	int (*keep)(void *ctx, struct rb_err *err);
 	/* CREATED: state.json says created */
 	int (*created)(void *ctx, struct rb_err *err);
 	/* after a failed create has been undone: remove the state directory; may be NULL */
@@ -91,7 +93,7 @@ struct rb_run {
 	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;	   /* connected to listenerPath, -1 */
 	bool is_filtered;	   /* by the early row */
-	struct rb_ahead *ahead; /* the helper that makes the network namespace, NULL if none does */
+	struct rb_ahead *ahead; /* the thread that makes the network namespace, NULL if none does */
 	bool enters_net;	/* the child is cloned without one, and enters that */
 	struct rb_net_run *net; /* what the network's rows share, NULL without a network */
 	struct rb_child *child; /* what one of the child's steps makes for a later one */

@@ -137,7 +137,8 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 	if (!cli->detach && !cli->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "become the reaper of the container's orphans");
 	rb_launch_init(&l);
-	l.run.starts = l.opts.runs = true;
+	l.run.starts = true;
+	l.opts.runs = !cli->pidfd_socket; /* which can fail to take the descriptor */
 	l.run.before_child = hold_signals;
 	l.run.before_child_ctx = &fg;
 	r = rb_launch_create(&l, cli, cli->detach, err);
@@ -146,6 +147,8 @@ static int run(struct rb_cli *cli, struct rb_err *err)
 	if (r == 0)
 		r = cli->detach ? run_detached(&l, &c, err)
 				: run_foreground(&l, &c, &fg, cli->keep, err);
+	else if (c.store.dir_fd >= 0)
+		give_up(&c, l.id, false);
 	rb_foreground_end(&fg);
 	rb_container_close(&c); /* it names the id and the root of the launch */
 	rb_launch_done(&l);

@@ -1,9 +1,9 @@
-/* ahead.c - the network namespace, made by a helper while both sides do other rows
+/* ahead.c - the network namespace, made by a thread while both sides do other rows
  *
  * No other call of a create takes as long (0.3 to 0.6 ms; all other namespaces together 0.1), and it
- * needs nothing of what comes before it. The helper shares our memory and descriptors; unshare(2) moves it
- * alone. When lo is up, too, it sends the namespace to the child, which is there by then or not yet, and
- * waits for it at the row of lo; the host side takes it from here for its own rows.
+ * needs nothing of what comes before it. unshare(2) moves the thread alone. When lo is up, too, the thread
+ * sends the namespace to the child, which is there by then or not yet, and waits for it at the row of lo;
+ * the host side takes it from here for its own rows.
  *
  * Rule: nothing depends on it. A namespace belongs to the user namespace it is made in
  * (user_namespaces(7)), so there must be no other, and the child must not come from a go-between. What
@@ -12,19 +12,21 @@
  *
  * Rule: the C library does not know of it. The child is cloned at any moment of it, and is alone: of a lock
  * that a thread of pthreads(7) holds in that moment it would have a copy that nobody ever lets go, fork(3)
- * of a hook would wait for it for ever, and so would set*id(2). So the helper is a process of clone(2), uses
- * no function of the library and no errno (raw.h), and is reaped by its pid.
+ * of a hook would wait for it for ever, and so would set*id(2). So it is made by clone(2), and uses no function
+ * of the library and no errno (raw.h). It is a thread all the same: a process would be the first in a new pid
+ * namespace that the caller is about to fill, and count until it is reaped.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <stdint.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
@@ -34,8 +36,8 @@
 #include "runbox/spec.h"
 
 struct rb_ahead {
-	pid_t helper; /* 0: reaped */
-	long ns_fd;   /* or -errno */
+	uint32_t tid; /* of the thread; 0, by the kernel, once it has ended */
+	long ns_fd; /* or -errno */
 	int to_child,
 		child; /* SOCK_SEQPACKET: one message, and with it the namespace if there is one */
 };
@@ -97,7 +99,7 @@ static void send_net(int sock, long ns_fd)
 
 static int __attribute__((no_sanitize("address"))) make_net(void *arg)
 {
-	static const char path[] = "/proc/self/ns/net";
+	static const char path[] = "/proc/thread-self/ns/net";
 	struct rb_ahead *a = arg;
 	long fd = rb_raw(SYS_unshare, CLONE_NEWNET, 0, 0, 0, 0);
 
@@ -111,22 +113,24 @@ static int __attribute__((no_sanitize("address"))) make_net(void *arg)
 }
 
 /* All signals are held back in it: those for us are for the one thread that we have. */
-static pid_t start_helper(struct rb_ahead *a)
+static int start_thread(struct rb_ahead *a)
 {
-	static _Alignas(4096) char stack[16384]; /* one run, one helper */
+	static _Alignas(4096) char stack[16384]; /* one run, one thread */
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+			  CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 	sigset_t all, old;
-	pid_t pid;
+	int tid;
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old); /* cannot fail */
-	pid = clone(make_net, stack + sizeof(stack), CLONE_VM | CLONE_FILES, a);
+	tid = clone(make_net, stack + sizeof(stack), flags, a, &a->tid, NULL, &a->tid);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL); /* cannot fail */
-	if (pid > 0)
-		rb_proc_beside(pid);
-	return pid;
+	if (tid > 0)
+		rb_proc_beside(tid);
+	return tid;
 }
 #else
-static pid_t start_helper(struct rb_ahead *a)
+static int start_thread(struct rb_ahead *a)
 {
 	(void)a;
 	return -1; /* the child does it */
@@ -166,8 +170,7 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 		return;
 	a = rb_xmalloc(sizeof(*a));
 	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };
-	a->helper = start_helper(a);
-	if (a->helper > 0)
+	if (start_thread(a) > 0)
 		run->ahead = a;
 	else
 		drop(a);
@@ -176,11 +179,11 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 int rb_ahead_net(struct rb_run *run)
 {
 	struct rb_ahead *a = run->ahead;
+	uint32_t tid;
 
-	/* it has no signal of its end (clone(2)), so nobody else reaps it */
-	while (a->helper && waitpid(a->helper, NULL, __WALL) < 0 && errno == EINTR)
-		;
-	a->helper = 0;
+	/* set_tid_address(2): the kernel clears it and wakes us, who need not be of the same library */
+	while ((tid = __atomic_load_n(&a->tid, __ATOMIC_ACQUIRE)) != 0)
+		(void)syscall(SYS_futex, &a->tid, FUTEX_WAIT, tid, NULL, NULL, 0); /* looked at again */
 	return (int)a->ns_fd;
 }
 

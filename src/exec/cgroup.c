@@ -90,16 +90,25 @@ static int keep_leaf(const struct rb_cgroup_dir *dir, int fd)
 	return leaves[n_leaves++].fd;
 }
 
-int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err)
+/* The descriptor of a directory that is open, or -1 */
+static int find_leaf(const struct rb_cgroup_dir *dir)
 {
 	size_t mount_len = strlen(dir->hierarchy->mount);
-	rb_autofd mount_fd = -1;
-	int fd;
 
 	for (size_t i = 0; i < n_leaves; i++)
 		if (strncmp(leaves[i].path, dir->hierarchy->mount, mount_len) == 0 &&
 		    rb_streq(leaves[i].path + mount_len, dir->path))
 			return leaves[i].fd;
+	return -1;
+}
+
+int rb_cgroup_leaf(const struct rb_cgroup_dir *dir, struct rb_err *err)
+{
+	rb_autofd mount_fd = -1;
+	int fd = find_leaf(dir);
+
+	if (fd >= 0)
+		return fd;
 	mount_fd = open_mount(dir, err);
 	if (mount_fd < 0)
 		return mount_fd;
@@ -511,16 +520,17 @@ int rb_cgroup_open(const struct rb_cgroup_dir *dir, int *ret_fd, struct rb_err *
 	return 0;
 }
 
-/* By the path: the child has none of the directories open that were made after it, and needs none later. There
- * are no links on a cgroup file system. */
+/* A child that was there before the directory has it not open, and writes by the path: it is in a copy of the
+ * host's mount namespace then, and there are no links on a cgroup file system. */
 static int attach_one(const struct rb_cgroup_dir *dir, const char *file, const char *pid,
 		      struct rb_err *err)
 {
 	rb_autobuf path = { 0 };
-	int r;
+	int leaf = find_leaf(dir), r;
 
-	rb_buf_printf(&path, "%s%s/%s", dir->hierarchy->mount, dir->path, file);
-	r = rb_write_file(AT_FDCWD, path.data, pid);
+	if (leaf < 0)
+		rb_buf_printf(&path, "%s%s/%s", dir->hierarchy->mount, dir->path, file);
+	r = leaf < 0 ? rb_write_file(AT_FDCWD, path.data, pid) : rb_write_file(leaf, file, pid);
 	if (r == 0)
 		return 0;
 	if (r == -ENOENT || r == -ENODEV)

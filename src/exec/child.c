@@ -1,8 +1,9 @@
 /* child.c - what the container's first process does between its rows: waiting and hiding
  *
  * It is non-dumpable from the moment on that host descriptors could be of use to somebody who
- * traces it (CVE-2016-9962), dies with the runtime until it is recorded (PR_SET_PDEATHSIG at first,
- * the end of the sync socket to the last), and holds no host descriptor at the gate.
+ * traces it (CVE-2016-9962), dies with the runtime until it is ready (PR_SET_PDEATHSIG) and, where it
+ * waits for its start, until it is recorded (the end of the sync socket), and holds no host descriptor
+ * from the moment on that it looks for its program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -64,6 +65,20 @@ static void forget(struct rb_run *run)
 	if (run->sources)
 		for (size_t i = 0; i < run->plan->spec->n_mounts; i++)
 			run->sources[i] = -1;
+}
+
+void rb_child_shed(struct rb_run *run)
+{
+	struct rb_child *child = rb_child_of(run);
+	const int gate = run->gate;
+	const int keep[] = { run->sync,	    gate,		run->seccomp_sock, child->tty,
+			     child->init_fd, child->init_go[0], child->init_go[1] };
+
+	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
+	forget(run);
+	run->gate = gate;
+	run->proc_fd = run->console_sock = -1;
+	child->null_fd = child->mask_tree = child->dir_fd = -1;
 }
 
 /* The runtime may have died since the clone: then the first barrier sees the end of the socket. */
@@ -146,17 +161,13 @@ int rb_step_gate(struct rb_run *run, const struct rb_step *step, struct rb_err *
 {
 	struct rb_child *child = rb_child_of(run);
 	int by = run->starts ? run->sync : run->gate;
-	const int keep[] = { by, run->seccomp_sock, child->init_fd, child->init_go[0],
-			     child->init_go[1] };
 
 	(void)step;
 	if (by < 0)
 		return 0;
 	rb_log_forward(-1, NULL);
-	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
-	forget(run);
-	run->proc_fd = -1;
-	run->console_sock = -1;
+	if (!run->starts)
+		rb_closep(&run->sync);
 	run->sync = run->starts ? by : wait_at_gate(by, err);
 	if (run->sync < 0)
 		return run->sync;

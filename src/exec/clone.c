@@ -309,6 +309,10 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 	if (run->enters_net)
 		flags &= ~(unsigned long)CLONE_NEWNET; /* at the row of lo */
 	v->pid = clone_process(flags, cgroup_fd, &v->in_cgroup);
+	if (v->pid == -EAGAIN && run->ahead) {
+		(void)rb_ahead_net(run); /* it may be the one too many, until it has ended */
+		v->pid = clone_process(flags, cgroup_fd, &v->in_cgroup);
+	}
 	if (v->pid == 0)
 		rb_child_main(run);
 	if (v->pid < 0)
@@ -419,7 +423,7 @@ int rb_step_enter(struct rb_run *run, const struct rb_step *step, struct rb_err 
 	if (r == 0)
 		return finish_clone(run, step->u.enter.into, &v, err);
 	/* what it says itself of a row of its own is more than that it has ended */
-	if (rb_sync_drain(run->sync, run->wait_mask, NULL, &said) < 0 && said.msg[0])
+	if (rb_sync_drain(run->sync, run->wait_mask, -1, NULL, &said) < 0 && said.msg[0])
 		*err = said;
 	return r;
 }

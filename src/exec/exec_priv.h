@@ -48,6 +48,7 @@ int rb_step_rdt_enter(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_oom_score(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_time_limit(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_pid_file(struct rb_run *, const struct rb_step *, struct rb_err *);
+int rb_step_keep(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_created(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_barrier(struct rb_run *, const struct rb_step *, struct rb_err *);
 int rb_step_hook(struct rb_run *, const struct rb_step *, struct rb_err *);
@@ -179,9 +180,9 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
 /** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master
  * on the way. Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
-/** rb_sync_drain() - read to the end of the stream. @mask: see rb_run.wait_mask. @master: where a
- * pty master goes, or NULL. Return: 0 at the end, or the failure that came */
-int rb_sync_drain(int sock, const sigset_t *mask, int *master, struct rb_err *err);
+/** rb_sync_drain() - read to the end of the stream. @mask, @end: see rb_run.wait_mask and rb_run.end. @master:
+ * where a pty master goes, or NULL. Return: 0 at the end, or the failure that came */
+int rb_sync_drain(int sock, const sigset_t *mask, int end, int *master, struct rb_err *err);
 /** rb_sync_fail() - tell the other side; says nothing when it is gone. */
 void rb_sync_fail(int sock, const struct rb_err *failure);
 /** rb_sync_send_fd() - the child hands the pty master to the host side: run->master there. */

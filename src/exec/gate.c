@@ -23,7 +23,7 @@ int rb_exec_start_by(int conn, struct rb_err *err)
 {
 	if (send(conn, "S", 1, MSG_NOSIGNAL) != 1)
 		return rb_fail_sys(err, errno, "open the start gate");
-	return rb_sync_drain(conn, NULL, NULL, err);
+	return rb_sync_drain(conn, NULL, -1, NULL, err);
 }
 
 int rb_exec_gate_probe(int state_fd)
@@ -42,5 +42,6 @@ int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_e
 
 	(void)step;
 	rb_self_release();
-	return rb_sync_drain(run->sync, run->wait_mask, wants_tty ? &run->master : NULL, err);
+	return rb_sync_drain(run->sync, run->wait_mask, run->end, wants_tty ? &run->master : NULL,
+			     err);
 }

@@ -246,7 +246,7 @@ int rb_exec_create(struct rb_run *run, struct rb_err *err)
 
 		/* the child's own words say more than "broken pipe" to a peer that just failed */
 		if (run->sync >= 0 && err->errnum == EPIPE &&
-		    rb_sync_drain(run->sync, NULL, NULL, &dead) < 0)
+		    rb_sync_drain(run->sync, NULL, -1, NULL, &dead) < 0)
 			*err = dead;
 		end_child(run);
 		if (err->errnum == EPIPE && ran_out_of_memory(run->plan))

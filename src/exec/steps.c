@@ -131,6 +131,7 @@ const struct rb_step_ops rb_step_ops[RB_STEP_COUNT] = {
 	[RB_STEP_RDT_ENTER] = { .apply = rb_step_rdt_enter, .hints = rdt_hints },
 	[RB_STEP_OOM_SCORE] = { .apply = rb_step_oom_score, .hints = oom_hints },
 	[RB_STEP_TIME_LIMIT] = { .apply = rb_step_time_limit },
+	[RB_STEP_KEEP] = { .apply = rb_step_keep },
 	[RB_STEP_PID_FILE] = { .apply = rb_step_pid_file,
 			       .record = rb_record_pid_file,
 			       .undo = rb_undo_pid_file },

@@ -33,6 +33,8 @@ struct rb_child {
 
 /** rb_child_of() - the child's own things, made on first use. */
 struct rb_child *rb_child_of(struct rb_run *run);
+/** rb_child_shed() - close all descriptors but those of the program and what leads to the host side */
+void rb_child_shed(struct rb_run *run);
 /** rb_child_forget_dir() - something was mounted: paths may lead elsewhere now. */
 void rb_child_forget_dir(struct rb_run *run);
 

@@ -127,11 +127,11 @@ static int wait_undisturbed(int sock, int end, struct rb_err *err)
 	return p[0].revents ? 0 : rb_fail_sys(err, EINTR, "create the container");
 }
 
-static int wait_host(const struct rb_run *run, struct rb_err *err)
+static int wait_for(int sock, const sigset_t *mask, int end, struct rb_err *err)
 {
-	if (run->end >= 0)
-		return wait_undisturbed(run->sync, run->end, err);
-	wait_readable(run->sync, run->wait_mask);
+	if (end >= 0)
+		return wait_undisturbed(sock, end, err);
+	wait_readable(sock, mask);
 	return 0;
 }
 
@@ -143,7 +143,9 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		rb_autofd fd = -1;
 		int r;
 
-		r = run->side == RB_SIDE_HOST ? wait_host(run, err) : 0;
+		r = run->side == RB_SIDE_HOST
+			    ? wait_for(run->sync, run->wait_mask, run->end, err)
+			    : 0;
 		if (r < 0)
 			return r;
 		r = receive(run->sync, &m, &fd);
@@ -168,15 +170,16 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 	}
 }
 
-int rb_sync_drain(int sock, const sigset_t *mask, int *master, struct rb_err *err)
+int rb_sync_drain(int sock, const sigset_t *mask, int end, int *master, struct rb_err *err)
 {
 	struct message m;
 
 	for (;;) {
 		rb_autofd fd = -1;
-		int r;
+		int r = wait_for(sock, mask, end, err);
 
-		wait_readable(sock, mask);
+		if (r < 0)
+			return r;
 		r = receive(sock, &m, &fd);
 
 		if (r <= 0)

@@ -42,6 +42,12 @@ int rb_step_record(struct rb_run *run, const struct rb_step *step, struct rb_err
 	return run->rec->begin ? run->rec->begin(run->rec->ctx, err) : 0;
 }
 
+int rb_step_keep(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
+{
+	(void)step;
+	return run->rec->keep ? run->rec->keep(run->rec->ctx, err) : 0;
+}
+
 int rb_step_created(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	(void)step;

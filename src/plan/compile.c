@@ -16,7 +16,7 @@
 
 typedef int compile_fn(struct compile *c, struct rb_err *err);
 
-static compile_fn emit_record, emit_pid_file, emit_created, emit_gate;
+static compile_fn emit_record, emit_keep, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
 static compile_fn emit_executed, emit_known, emit_networked, emit_born;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
@@ -68,6 +68,8 @@ static compile_fn *const emitters[] = {
 	emit_rdt,
 	/* the namespace is there; all of it while the child makes its mounts */
 	emit_net_links,
+	/* before any hook, for those of the end are in it, and before the child is let go for good */
+	emit_keep,
 
 	/* --- child, the host's file system still at / --- */
 	/* needs the id map; before anything is made that should belong to the mapped root */
@@ -159,7 +161,6 @@ static compile_fn *const straight_emitters[] = {
 	emit_seccomp,
 	emit_exec,
 	emit_executed,
-	emit_pid_file,
 	emit_created,
 };
 
@@ -257,6 +258,13 @@ static int emit_record(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+static int emit_keep(struct compile *c, struct rb_err *err)
+{
+	(void)err; /* cannot fail */
+	compile_add(c, RB_STEP_KEEP, NULL);
+	return 0;
+}
+
 static int emit_pid_file(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
@@ -314,7 +322,9 @@ int emit_attached(struct compile *c, struct rb_err *err)
 	if (c->attached)
 		return 0;
 	c->attached = true;
-	if (is_host_busy(c))
+	/* in a create always: nothing is final in the child before the host side has recorded it, and put it
+	 * where it is to run (rb_proc_beside) */
+	if (!c->exec || is_host_busy(c))
 		(void)add_barrier(c, "attached", RB_SIDE_HOST); /* cannot fail */
 	emit_attach_late(c);
 	/* after attach: the cgroup of the caller becomes the root of the namespace
@@ -427,8 +437,9 @@ static int emit_born(struct compile *c, struct rb_err *err)
 }
 
 /* May the child go on to the program without a word of the host side? Hooks want to find the container created
- * or just started; a listener is told the pid that the host knows; a terminal and a notify socket are got
- * ready in between. */
+ * or just started; a listener is told the pid that the host knows; a terminal and a notify socket are got ready in
+ * between; a pid file can fail to be written. Helpers have the host side wait, deaf to signals. And what has begun to
+ * run has to be held together by something that can be ended whole. */
 static bool is_straight(const struct compile *c)
 {
 	const struct rb_spec *spec = c->spec;
@@ -436,7 +447,9 @@ static bool is_straight(const struct compile *c)
 	for (int i = 0; i < RB_HOOK_KINDS; i++)
 		if (spec->hooks[i].n)
 			return false;
-	return c->opts->runs && !spec->process.terminal && !c->opts->notify_dir && !spec->ext.init &&
+	return c->opts->runs && !c->opts->pid_file && !c->opts->notify_dir && !spec->process.terminal &&
+	       !spec->ext.init && !spec->ext.network.present && !c->rootless && !c->scope.unit &&
+	       (c->n_dirs || compile_is_new(c, CLONE_NEWPID)) &&
 	       !(spec->linux_.seccomp.present && rb_seccomp_uses_notify(&spec->linux_.seccomp));
 }
 

@@ -290,10 +290,12 @@ static bool is_alone(const struct compile *c)
 	return compile_is_new(c, CLONE_NEWPID);
 }
 
-/* Are the cgroups made while the child is at work? Only those that it cannot be born in. */
+/* Are the cgroups made while the child is at work? Only those that it cannot be born in, and that it sees where the
+ * host does: not from a mount namespace that somebody else made. */
 static bool is_late(const struct compile *c)
 {
-	return is_alone(c) && !c->into && attaches_itself(c);
+	return is_alone(c) && !c->into && attaches_itself(c) &&
+	       (!compile_has(c, CLONE_NEWNS) || compile_is_new(c, CLONE_NEWNS));
 }
 
 /* Limits before a process is in the cgroup: one below the usage is refused (cgroup-v1/memory.rst), and the

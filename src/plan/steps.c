@@ -223,6 +223,12 @@ static void describe_text(const struct rb_step *step, struct rb_buf *out)
 	text(out, step->u.text.text);
 }
 
+static void describe_keep(const struct rb_step *step, struct rb_buf *out)
+{
+	(void)step;
+	rb_buf_add(out, "a copy of config.json");
+}
+
 static void describe_created(const struct rb_step *step, struct rb_buf *out)
 {
 	(void)step;
@@ -791,6 +797,7 @@ static const struct {
 	[RB_STEP_RDT_ENTER] = { describe_rdt, NULL },
 	[RB_STEP_OOM_SCORE] = { describe_number, NULL },
 	[RB_STEP_TIME_LIMIT] = { describe_time_limit, NULL },
+	[RB_STEP_KEEP] = { describe_keep, NULL },
 	[RB_STEP_PID_FILE] = { describe_text, "remove the file" },
 	[RB_STEP_CREATED] = { describe_created, NULL },
 	[RB_STEP_BARRIER] = { describe_barrier, NULL },

@@ -197,9 +197,6 @@ static bool has_no_tmpfile(int r)
 	return r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL || r == -ENOENT;
 }
 
-/* While the child is at work the host side has time: what nobody needs before it is ready is
- * written here, but before any hook can run, for the hooks of the end are in the copy of
- * config.json. */
 static int child(void *ctx, pid_t pid, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
@@ -209,10 +206,17 @@ static int child(void *ctx, pid_t pid, struct rb_err *err)
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read the start time of process %d", pid);
 	rb_buf_printf(&line, "process\t%d\t%llu", pid, (unsigned long long)rec->start_time);
-	r = rb_store_note(&rec->store, line.data, err);
-	if (r < 0)
-		return r;
-	r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
+	return rb_store_note(&rec->store, line.data, err);
+}
+
+/* While the child is at work the host side has time: what nobody needs before it is ready is
+ * written here, but before any hook can run, for the hooks of the end are in the copy of
+ * config.json. */
+static int keep(void *ctx, struct rb_err *err)
+{
+	struct rb_record *rec = ctx;
+	int r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
+
 	if (r < 0)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");
 	write_state(rec);
@@ -253,6 +257,7 @@ void rb_record_init(struct rb_record *record, struct rb_recorder *rec)
 		.note = note,
 		.begin = begin,
 		.child = child,
+		.keep = keep,
 		.created = created,
 		.end = end,
 	};

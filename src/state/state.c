@@ -255,7 +255,10 @@ int rb_state_status(const struct rb_store *store, const struct rb_state *state, 
 	int r;
 
 	if (!state->complete) {
-		*ret = rb_store_is_locked(store) ? RB_CREATING : RB_STOPPED;
+		/* who made it is dead: so is a process that waited for it, but one that needed no word runs */
+		*ret = rb_store_is_locked(store)			 ? RB_CREATING
+		       : rb_proc_alive(state->pid, state->start_time) ? RB_RUNNING
+								      : RB_STOPPED;
 		return 0;
 	}
 	if (!rb_proc_alive(state->pid, state->start_time)) {

@@ -131,6 +131,48 @@ hanging() {
 	done
 }
 
+@test "run: what ends it while the program is being executed leaves nothing" {
+	requires root
+	local n
+	make_bundle web
+	args web /bin/probe pause=1
+	rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	n=$(rb plan --format json "$(cid web)" | jq '.steps | map(.kind == "exec") | index(true) + 1')
+	rb delete --force "$(cid web)"
+	RUNBOX_FAULT=hang:create:$n "${RB[@]}" run --detach --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
+	runner=$!
+	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
+	kill -TERM $runner
+	! wait $runner
+	leaks
+}
+
+@test "run: killed before it has recorded what runs: the state says so, kill and delete do their work" {
+	requires root
+	local n
+	make_bundle web
+	args web /bin/probe ready=/tmp/up pause=1
+	rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	n=$(rb plan --format json "$(cid web)" | jq '.steps | map(.kind == "created") | index(true) + 1')
+	rb delete --force "$(cid web)"
+	rm "$T/web/rootfs/tmp/up"
+	! RUNBOX_FAULT=kill-before:create:$n rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	wait_for 20 test -e "$T/web/rootfs/tmp/up"
+	assert_status web running
+	run -1 rb delete "$(cid web)"
+	rb kill "$(cid web)" KILL
+	wait_status web stopped
+	rb delete "$(cid web)"
+	leaks
+}
+
+@test "run: a caller that ignores SIGCHLD still gets the status" {
+	make_bundle web
+	args web /bin/probe exit=7
+	run -7 env --ignore-signal=CHLD "${RB[@]}" run --bundle "$T/web" "$(cid web)"
+	leaks
+}
+
 @test "run: a signal that it ignores does not end it while the container is being made" {
 	hanging env --ignore-signal=HUP
 	kill -HUP $runner

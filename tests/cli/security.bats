@@ -126,15 +126,71 @@ host_is_whole() {
 	leaks
 }
 
-@test "security: args[0] cannot be a leaked descriptor (CVE-2024-21626)" {
-	local n
-	make_bundle b
-	for n in 3 4 5 6 7 8 9 10; do
-		args b "/proc/self/fd/$n/bin/sh" -c 'echo escaped'
-		run run_bundle b
-		[[ $output != *escaped* ]]
-		[ "$status" -ne 0 ]
+# no_way_out COMMAND...: a program of the host, by way of whatever descriptor could still lead there, is not what runs:
+# named by the config, by a link of the image, and as the interpreter of a script of the image
+no_way_out() {
+	local n way
+	for n in {3..24}; do
+		way=/proc/self/fd/$n/../../../../../../../../../..$T/host/echo
+		ln -sfn "$way" "$T/b/rootfs/tmp/echo"
+		printf '#!%s escaped\n' "$way" >"$T/b/rootfs/tmp/script"
+		chmod 755 "$T/b/rootfs/tmp/script"
+		for way in "$way" /tmp/echo /tmp/script "/proc/self/fd/$n/bin/busybox"; do
+			"$@" "$way" >"$T/out" 2>&1 </dev/null 3>&- 4>&- && { echo "$way: $(cat "$T/out")" >&2; return 1; }
+			! grep -q escaped "$T/out" || { echo "$way got out" >&2; return 1; }
+		done
 	done
+}
+
+run_way() { # [--detach] WAY
+	args b "${!#}" escaped
+	rb run "${@:1:$#-1}" --bundle "$T/b" "$(cid b)"
+}
+
+start_way() {
+	args b "$1" escaped
+	rb create --bundle "$T/b" "$(cid b)" && rb start "$(cid b)" && return 0
+	rb delete --force "$(cid b)"
+	return 1
+}
+
+exec_way() {
+	rb exec "$(cid b)" "$1" escaped
+}
+
+with_host_program() {
+	requires busybox
+	make_bundle b "$@"
+	mkdir -p "$T/host" "$T/b/rootfs/tmp"
+	chmod 755 "$T" "$T/host"
+	cp "$BUSYBOX" "$T/host/echo"
+	[ "$("$T/host/echo" escaped)" = escaped ]
+}
+
+@test "security: the program cannot be found by a leaked descriptor (CVE-2024-21626)" {
+	with_host_program
+	no_way_out run_way
+	no_way_out run_way --detach
+	no_way_out start_way
+	leaks
+}
+
+@test "security: nor by another user, nor in a user namespace" {
+	with_host_program '.process.user = {"uid": 1000, "gid": 1000}'
+	no_way_out run_way
+	requires root userns
+	make_bundle b '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
+	mkdir -p "$T/b/rootfs/tmp"
+	no_way_out run_way
+	leaks
+}
+
+@test "security: nor by an exec" {
+	with_host_program
+	args b /bin/probe pause=1
+	start_bundle b
+	no_way_out exec_way
+	rb delete --force "$(cid b)"
 	leaks
 }
 

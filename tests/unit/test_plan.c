@@ -548,6 +548,7 @@ static const struct {
 	{ RB_STEP_OOM_SCORE, "5" },
 	{ RB_STEP_BARRIER, "mapped" },
 	{ RB_STEP_DEVICE_RULES, "deny all" },
+	{ RB_STEP_KEEP, "" },
 	{ RB_STEP_BECOME_ROOT, "" },
 	{ RB_STEP_TIME_OFFSETS, "monotonic 1 s" },
 	{ RB_STEP_PROPAGATION, "rslave" },
@@ -1124,12 +1125,140 @@ static void test_sysctl(void)
 	}
 }
 
+/* --- what may wait, and what may not --- */
+
+static void pid_file(struct made *m)
+{
+	m->opts.pid_file = "/pid";
+}
+
+static void notify(struct made *m)
+{
+	m->opts.notify_dir = "/run/x";
+}
+
+static void disabled(struct made *m)
+{
+	m->opts.cgroups_disabled = true;
+}
+
+static void user(struct made *m)
+{
+	m->host.euid = 1000;
+}
+
+static void created(struct made *m)
+{
+	m->opts.runs = false;
+}
+
+static void test_straight(void)
+{
+	static const struct {
+		const char *name;
+		struct config config;
+		void (*change)(struct made *m);
+		bool straight;
+	} cases[] = {
+		{ "a plain run", { 0 }, NULL, true },
+		{ "a create", { 0 }, created, false },
+		{ "a terminal", { .process = ",'terminal':true" }, NULL, false },
+		{ "a hook", { .top = ",'hooks':{'poststop':[{'path':'/1'}]}" }, NULL, false },
+		{ "a pid file", { 0 }, pid_file, false },
+		{ "a notify socket", { 0 }, notify, false },
+		{ "an init", { .top = ",'runbox':{'init':true}" }, NULL, false },
+		{ "a network", { .top = ",'runbox':{'network':{'masquerade':false}}" }, NULL, false },
+		{ "a filter", { .linux_ = ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'}" }, NULL, true },
+		{ "a listener",
+		  { .linux_ = ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/l',"
+			      "'syscalls':[{'names':['mkdir'],'action':'SCMP_ACT_NOTIFY'}]}" },
+		  NULL,
+		  false },
+		{ "no cgroup", { 0 }, disabled, true },
+		{ "no pid namespace", { .namespaces = "{'type':'mount'}" }, NULL, true },
+		{ "neither", { .namespaces = "{'type':'mount'}" }, disabled, false },
+		{ "a user", { .namespaces = USER_NS, .linux_ = MAPS }, user, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made m;
+		bool made;
+
+		prepare(&m, RB_LAYOUT_V2);
+		m.opts.runs = true;
+		if (cases[i].change)
+			cases[i].change(&m);
+		made = compile(&m, &cases[i].config);
+		ok(made && m.plan.straight == cases[i].straight, "%s: %s", cases[i].name,
+		   cases[i].straight ? "straight on" : "by way of a start");
+		ok(count(&m, RB_STEP_GATE) == !m.plan.straight, "%s: one gate or none", cases[i].name);
+		/* the host side's last word comes after it has kept all that is needed later */
+		ok(find(&m, RB_STEP_KEEP, "") < find(&m, RB_STEP_BARRIER, "attached") &&
+			   find(&m, RB_STEP_BARRIER, "attached") < find(&m, RB_STEP_AFFINITY, ""),
+		   "%s: kept, let go, then final", cases[i].name);
+		done(&m);
+	}
+}
+
+/* What holds a container before its first instruction, and what only before it opens anything. */
+static void test_late(void)
+{
+#define JOIN(what) "{'type':'" what "','path':'/ns'}"
+	static const struct {
+		const char *name;
+		const char *namespaces, *top;
+		enum rb_cgroup_layout layout;
+		bool cgroup_late, rules_late;
+	} cases[] = {
+		{ "v1", ALL_NS, NULL, RB_LAYOUT_V1, true, true },
+		{ "v2", ALL_NS, NULL, RB_LAYOUT_V2, false, true },
+		{ "hybrid", ALL_NS, NULL, RB_LAYOUT_HYBRID, false, true },
+		{ "v1, the host's pids", "{'type':'mount'}", NULL, RB_LAYOUT_V1, false, false },
+		{ "v1, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V1, false, false },
+		{ "v2, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V2, false, false },
+		{ "v1, somebody's mounts", "{'type':'pid'}," JOIN("mount"), NULL, RB_LAYOUT_V1, false, true },
+		{ "v1, the host's mounts", "{'type':'pid'}", NULL, RB_LAYOUT_V1, true, true },
+		{ "v1, a file system with a device", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'ext4','source':'/dev/x'}]", RB_LAYOUT_V1, true, true },
+		{ "v1, what is copied up", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
+		  RB_LAYOUT_V1, true, true },
+		{ "v1, a cgroup mount", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V1, true, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct config config = { .namespaces = cases[i].namespaces, .top = cases[i].top };
+		const char *name = cases[i].name;
+		struct made m;
+		size_t clone, attached;
+
+		prepare(&m, cases[i].layout);
+		if (!ok(compile(&m, &config), "%s: compiles", name))
+			printf("#   %s at %s\n", m.err.msg, m.err.at);
+		clone = find(&m, RB_STEP_CLONE, "");
+		attached = find(&m, RB_STEP_BARRIER, "attached");
+		ok((find(&m, RB_STEP_CGROUP, "") > clone) == cases[i].cgroup_late, "%s: cgroups %s the child",
+		   name, cases[i].cgroup_late ? "after" : "before");
+		ok((find(&m, RB_STEP_DEVICE_RULES, "") > clone) == cases[i].rules_late,
+		   "%s: device rules %s the child", name, cases[i].rules_late ? "after" : "before");
+		ok(find(&m, RB_STEP_DEVICE_RULES, "") < attached && find(&m, RB_STEP_CGROUP, "") < attached,
+		   "%s: both before the child is let go", name);
+		ok(!cases[i].top || find(&m, RB_STEP_MOUNT, "/x") > attached, "%s: that mount waits for them", name);
+		ok(!count(&m, RB_STEP_ATTACH) || find(&m, RB_STEP_ATTACH, "") > find(&m, RB_STEP_CGROUP, ""),
+		   "%s: moved into what is there", name);
+		done(&m);
+	}
+}
+
 int main(void)
 {
 	test_refusals();
 	test_host_refusals();
 	test_time_limit();
 	test_order();
+	test_straight();
+	test_late();
 	test_prints();
 	test_times();
 	test_cgroups();
