@@ -56,6 +56,13 @@ int rb_self_path(char *buf, size_t size);
 int rb_pidfd_wait(int pidfd, int timeout_ms);
 
 /**
+ * rb_proc_idle_cpu() - is there, in this moment, one processor or more for us that nobody uses?
+ * By the count of what is running in /proc/loadavg (proc(5)), so it is a guess. What would run at the same time
+ * costs processor time, which on a busy machine is somebody else's.
+ */
+bool rb_proc_idle_cpu(void);
+
+/**
  * rb_proc_beside() - have a process that was just cloned run on another processor than ours
  * Schedulers that keep a machine's load together leave it where it was born, behind us, until we wait for
  * something. A hint: it may be of no effect, and bounds the process until it sets its affinity itself.

@@ -197,17 +197,42 @@ uint64_t rb_now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+#define LONG_BITS (8 * sizeof(long))
+
+/* The processors that we may use, as bits. Return: bytes of @cpus that are used, or -1 */
+static long own_cpus(unsigned long cpus[8192 / LONG_BITS]) /* the largest kernels have as many */
+{
+	return syscall(SYS_sched_getaffinity, 0, 8192 / 8, cpus);
+}
+
+bool rb_proc_idle_cpu(void)
+{
+	unsigned long cpus[8192 / LONG_BITS];
+	unsigned running = 0, count = 0;
+	long size = own_cpus(cpus);
+	char text[128];
+	rb_autofd fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n < 0 || size < 0)
+		return true;
+	text[n] = '\0';
+	if (sscanf(text, "%*s %*s %*s %u/", &running) != 1)
+		return true;
+	for (size_t i = 0; i < (size_t)size / sizeof(cpus[0]); i++)
+		count += (unsigned)__builtin_popcountl(cpus[i]);
+	return running < count;
+}
+
 void rb_proc_beside(pid_t pid)
 {
-	unsigned long cpus[8192 / (8 * sizeof(long))]; /* the largest kernels have as many */
-	const size_t bits = 8 * sizeof(long);
-	long size = syscall(SYS_sched_getaffinity, 0, sizeof(cpus), cpus);
-	unsigned long any = 0;
+	unsigned long cpus[8192 / LONG_BITS], any = 0;
+	long size = own_cpus(cpus);
 	unsigned here;
 
 	if (size < 0 || syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here / 8 >= (size_t)size)
 		return;
-	cpus[here / bits] &= ~(1UL << here % bits);
+	cpus[here / LONG_BITS] &= ~(1UL << here % LONG_BITS);
 	for (size_t i = 0; i < (size_t)size / sizeof(cpus[0]); i++)
 		any |= cpus[i];
 	if (any)

@@ -166,7 +166,8 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 	struct rb_ahead *a;
 	int pair[2];
 
-	if (!is_wanted(spec) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	run->beside = rb_proc_idle_cpu();
+	if (!run->beside || !is_wanted(spec) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	a = rb_xmalloc(sizeof(*a));
 	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };

@@ -317,7 +317,8 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 		rb_child_main(run);
 	if (v->pid < 0)
 		return rb_fail_sys(err, -v->pid, "clone the container's first process");
-	rb_proc_beside(v->pid); /* until its row of affinity */
+	if (run->beside)
+		rb_proc_beside(v->pid); /* until its row of affinity */
 	return 0;
 }
 

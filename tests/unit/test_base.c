@@ -337,6 +337,33 @@ static void test_beside(void)
 	(void)waitpid(pid, NULL, 0);
 }
 
+/* As many that run as there are processors: then none is idle. */
+static void test_idle_cpu(void)
+{
+	enum { MAX = 256 };
+	pid_t pids[MAX];
+	cpu_set_t ours;
+	int n, busy = 0;
+
+	(void)sched_getaffinity(0, sizeof(ours), &ours);
+	n = CPU_COUNT(&ours) < MAX ? CPU_COUNT(&ours) : MAX;
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			for (volatile unsigned k = 0;; k++)
+				;
+	}
+	for (int i = 0; i < 100000 && !busy; i++) {
+		busy = !rb_proc_idle_cpu();
+		(void)sched_yield();
+	}
+	ok(busy, "no processor is idle");
+	for (int i = 0; i < n; i++) {
+		(void)kill(pids[i], SIGKILL);
+		(void)waitpid(pids[i], NULL, 0);
+	}
+}
+
 int main(void)
 {
 	test_numbers();
@@ -348,6 +375,7 @@ int main(void)
 	test_files();
 	test_read_sizes();
 	test_beside();
+	test_idle_cpu();
 	test_long_socket();
 	test_pass_fd();
 	return tap_done();
