@@ -54,8 +54,8 @@ int rb_read_fd(int fd, size_t max, char **ret_buf, size_t *ret_len);
 int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_t *ret_len);
 
 /** rb_read_file_to() - the same, allocated in @arena; @ret_len is not optional */
-int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max, char **ret_buf,
-		    size_t *ret_len);
+int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max,
+		    char **ret_buf, size_t *ret_len);
 
 /** rb_write_file() - write text into an existing file in one write(2), without O_CREAT (kernel
  * files); a symlink in its place is not followed. */

@@ -72,8 +72,8 @@ struct rb_host {
  * @want_cgroups: also read the cgroup layout (costs a read of /proc/self/cgroup and statfs calls)
  * In exec/; makes system calls. Return: 0 or -errno
  */
-int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_spec *spec, bool want_cgroups,
-		  struct rb_err *err);
+int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_spec *spec,
+		  bool want_cgroups, struct rb_err *err);
 
 /** rb_host_assume() - canned facts: root with all capabilities on a host with this cgroup layout.
  * In plan/. */

@@ -247,7 +247,7 @@ struct rb_plan {
 	const char *cgroup_path;	 /* "/runbox-ID", as in cgroup.dirs; NULL when disabled */
 	unsigned long new_ns, joined_ns; /* CLONE_NEW* flags */
 	bool straight; /* the child goes on to the program by itself, the host side records it then */
-	struct rb_strv warnings;	 /* e.g. capabilities that cannot be granted */
+	struct rb_strv warnings; /* e.g. capabilities that cannot be granted */
 };
 
 /** What the command line adds to the spec. Zero is the default of each. */

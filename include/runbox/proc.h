@@ -56,9 +56,9 @@ int rb_self_path(char *buf, size_t size);
 int rb_pidfd_wait(int pidfd, int timeout_ms);
 
 /**
- * rb_proc_idle_cpu() - is there, in this moment, one processor or more for us that nobody uses?
- * By the count of what is running in /proc/loadavg (proc(5)), so it is a guess. What would run at the same time
- * costs processor time, which on a busy machine is somebody else's.
+ * rb_proc_idle_cpu() - is there, in this moment, one processor or more for us that nobody uses? By
+ * the count of what is running in /proc/loadavg (proc(5)), so it is a guess. What would run at the
+ * same time costs processor time, which on a busy machine is somebody else's.
  */
 bool rb_proc_idle_cpu(void);
 

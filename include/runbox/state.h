@@ -40,8 +40,8 @@ enum rb_verb {
 
 /** What a create was asked beside config.json; enough to compile the same plan again. */
 struct rb_create_opts {
-	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup, has_console_socket, detached,
-		runs;
+	bool no_pivot, no_new_keyring, cgroups_disabled, systemd_cgroup, has_console_socket,
+		detached, runs;
 	unsigned preserve_fds;
 	const char *pid_file, *notify_dir; /* NULL for none */
 };
@@ -169,7 +169,8 @@ int rb_container_open(struct rb_container *c, const char *root, const char *id,
 /**
  * rb_container_take() - go on with what was just created, without letting go of the lock
  * @store: of the create, becomes the container's. What create wrote is read once.
- * @starter: run->sync of a create with run->starts; becomes the container's too. -1 after a straight plan: it runs
+ * @starter: run->sync of a create with run->starts; becomes the container's too. -1 after a
+ * straight plan: it runs
  */
 int rb_container_take(struct rb_container *c, struct rb_store *store, int *starter,
 		      struct rb_err *err);

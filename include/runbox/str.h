@@ -51,8 +51,9 @@ void rb_buf_escaped(struct rb_buf *b, const char *text, char quote);
 void rb_buf_done(struct rb_buf *b);
 #define rb_autobuf __attribute__((cleanup(rb_buf_done))) struct rb_buf
 
-/** rb_xmalloc(), rb_xstrdup() - never NULL. */
+/** rb_xmalloc(), rb_xrealloc(), rb_xstrdup() - never NULL. */
 void *rb_xmalloc(size_t size);
+void *rb_xrealloc(void *old, size_t size);
 char *rb_xstrdup(const char *s);
 
 /** rb_parse_u32/u64/i64() - whole string, decimal, no sign but '-' for i64, no blanks.

@@ -84,22 +84,17 @@ static ssize_t read_some(int fd, char *buf, size_t size)
 	return (ssize_t)len;
 }
 
-/* What is larger than the first piece. @buf: malloc'd, @len bytes of it are there; it is taken */
-static int read_rest(int fd, size_t max, char *buf, size_t len, char **ret_buf, size_t *ret_len)
+/* What is larger than the first piece, of which @len bytes have been read into @first */
+static int read_large(int fd, size_t max, const char *first, size_t len, char **ret_buf,
+		      size_t *ret_len)
 {
-	rb_autofree char *whole = buf;
-	size_t cap = len;
+	size_t cap = 4 * len;
+	rb_autofree char *buf = rb_xmalloc(cap);
 
+	memcpy(buf, first, len);
 	for (;;) {
-		char *more;
-		ssize_t n;
+		ssize_t n = read_some(fd, buf + len, cap - len - 1);
 
-		cap = 2 * cap + 2;
-		more = realloc(whole, cap);
-		if (!more)
-			return -ENOMEM;
-		whole = more;
-		n = read_some(fd, whole + len, cap - len - 1);
 		if (n < 0)
 			return (int)n;
 		len += (size_t)n;
@@ -107,20 +102,31 @@ static int read_rest(int fd, size_t max, char *buf, size_t len, char **ret_buf, 
 			return -EFBIG;
 		if (len < cap - 1)
 			break;
+		cap *= 2;
+		buf = rb_xrealloc(buf, cap);
 	}
-	whole[len] = '\0';
-	*ret_buf = rb_take_ptr(whole);
+	buf[len] = '\0';
+	*ret_buf = rb_take_ptr(buf);
 	*ret_len = len;
 	return 0;
 }
 
+static char *copy_of(const char *bytes, size_t len)
+{
+	char *copy = rb_xmalloc(len + 1);
+
+	memcpy(copy, bytes, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 /*
- * Nearly all files are small: they are read into the stack first, so that there is one allocation, of the size
- * that is needed (musl maps and unmaps larger ones each time), and in an arena if there is one.
+ * Nearly all files are small: they are read into the stack first, so that there is one allocation, of
+ * the size that is needed (musl maps and unmaps larger ones each time), and in an arena if there is one.
  */
 static int read_whole(int fd, size_t max, struct rb_arena *arena, char **ret_buf, size_t *ret_len)
 {
-	char first[4096], *buf;
+	char first[4096], *large = NULL;
 	ssize_t n = read_some(fd, first, sizeof(first));
 	int r;
 
@@ -128,25 +134,18 @@ static int read_whole(int fd, size_t max, struct rb_arena *arena, char **ret_buf
 		return (int)n;
 	if ((size_t)n > max)
 		return -EFBIG;
-	if ((size_t)n < sizeof(first) && arena) {
-		*ret_buf = rb_arena_strndup(arena, first, (size_t)n);
-		*ret_len = (size_t)n;
-		return 0;
-	}
-	buf = rb_xmalloc((size_t)n + 1);
-	memcpy(buf, first, (size_t)n);
-	buf[n] = '\0';
 	if ((size_t)n < sizeof(first)) {
-		*ret_buf = buf;
+		*ret_buf = arena ? rb_arena_strndup(arena, first, (size_t)n)
+				 : copy_of(first, (size_t)n);
 		*ret_len = (size_t)n;
 		return 0;
 	}
-	r = read_rest(fd, max, buf, (size_t)n, ret_buf, ret_len);
-	if (r < 0 || !arena)
+	r = read_large(fd, max, first, (size_t)n, &large, ret_len);
+	if (r < 0)
 		return r;
-	buf = *ret_buf;
-	*ret_buf = rb_arena_strndup(arena, buf, *ret_len);
-	free(buf);
+	*ret_buf = arena ? rb_arena_strndup(arena, large, *ret_len) : rb_take_ptr(large);
+	if (arena)
+		free(large);
 	return 0;
 }
 
@@ -169,8 +168,8 @@ int rb_read_file(int dir_fd, const char *path, size_t max, char **ret_buf, size_
 	return rb_read_fd(fd, max, ret_buf, ret_len);
 }
 
-int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max, char **ret_buf,
-		    size_t *ret_len)
+int rb_read_file_to(struct rb_arena *arena, int dir_fd, const char *path, size_t max,
+		    char **ret_buf, size_t *ret_len)
 {
 	rb_autofd fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 

@@ -78,7 +78,8 @@ int __sprintf_chk(char *s, int flag, size_t room, const char *format, ...)
 #undef fopen64
 #undef fstat64
 
-/* musl's own asks a second time for O_CLOEXEC, by fcntl(2), for kernels before 2.6.23; its openat(2) does not. */
+/* musl's own asks a second time for O_CLOEXEC, by fcntl(2), for kernels before 2.6.23; its
+ * openat(2) does not. */
 int open(const char *path, int flags, ...)
 {
 	mode_t mode = 0;

@@ -53,6 +53,15 @@ void *rb_xmalloc(size_t size)
 	return p;
 }
 
+void *rb_xrealloc(void *old, size_t size)
+{
+	void *p = realloc(old, size);
+
+	if (!p)
+		die_no_memory();
+	return p;
+}
+
 char *rb_xstrdup(const char *s)
 {
 	size_t len = strlen(s) + 1;
@@ -174,9 +183,7 @@ static void buf_room(struct rb_buf *b, size_t more)
 	if (grown < 128)
 		grown = 128;
 	b->cap = need > grown ? need : grown;
-	b->data = realloc(b->data, b->cap);
-	if (!b->data)
-		die_no_memory();
+	b->data = rb_xrealloc(b->data, b->cap);
 }
 
 void rb_buf_addn(struct rb_buf *b, const char *text, size_t len)

@@ -55,19 +55,22 @@ static int read_config(struct rb_bundle *bundle, struct rb_arena *arena, const c
 static bool is_clean(const char *path)
 {
 	for (const char *p = path; *p; p++)
-		if (*p == '/' && (p[1] == '/' || p[1] == '\0' || (p[1] == '.' && strchr("/.", p[2]))))
+		if (*p == '/' &&
+		    (p[1] == '/' || p[1] == '\0' || (p[1] == '.' && strchr("/.", p[2]))))
 			return false;
 	return *path == '/';
 }
 
-/* The directory, and its path without links. Nearly always that is what was said, and then the kernel need not be
- * asked, which would make a directory in /proc for it. */
-static int open_dir(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir, struct rb_err *err)
+/* The directory, and its path without links. Nearly always that is what was said, and then the
+ * kernel need not be asked, which would make a directory in /proc for it. */
+static int open_dir(struct rb_bundle *bundle, struct rb_arena *arena, const char *dir,
+		    struct rb_err *err)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
 				.resolve = RESOLVE_NO_SYMLINKS };
 
-	bundle->fd = is_clean(dir) ? (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how)) : -1;
+	bundle->fd = is_clean(dir) ? (int)syscall(SYS_openat2, AT_FDCWD, dir, &how, sizeof(how))
+				   : -1;
 	if (bundle->fd >= 0) {
 		bundle->path = rb_arena_strdup(arena, dir);
 		return 0;

@@ -106,8 +106,8 @@ static int run_foreground(struct rb_launch *l, struct rb_container *c, struct rb
 	return r < 0 ? r : status;
 }
 
-/* From the clone on all signals are held back: for the program, or, those that would end us by what the caller
- * left them, to end first what was begun. */
+/* From the clone on all signals are held back: for the program, or, those that would end us by what
+ * the caller left them, to end first what was begun. */
 static int hold_signals(void *ctx, int *ret_end, struct rb_err *err)
 {
 	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };

@@ -1,20 +1,21 @@
 /* ahead.c - the network namespace, made by a thread while both sides do other rows
  *
- * No other call of a create takes as long (0.3 to 0.6 ms; all other namespaces together 0.1), and it
- * needs nothing of what comes before it. unshare(2) moves the thread alone. When lo is up, too, the thread
- * sends the namespace to the child, which is there by then or not yet, and waits for it at the row of lo;
- * the host side takes it from here for its own rows.
+ * No other call of a create takes as long (0.3 to 0.6 ms; all other namespaces together 0.1), and
+ * it needs nothing of what comes before it. unshare(2) moves the thread alone. When lo is up, too,
+ * the thread sends the namespace to the child, which is there by then or not yet, and waits for it
+ * at the row of lo; the host side takes it from here for its own rows.
  *
  * Rule: nothing depends on it. A namespace belongs to the user namespace it is made in
- * (user_namespaces(7)), so there must be no other, and the child must not come from a go-between. What
- * fails here is done again by the child, which says why. Nothing outlives the process, so there is no
- * record.
+ * (user_namespaces(7)), so there must be no other, and the child must not come from a go-between.
+ * What fails here is done again by the child, which says why. Nothing outlives the process, so
+ * there is no record.
  *
- * Rule: the C library does not know of it. The child is cloned at any moment of it, and is alone: of a lock
- * that a thread of pthreads(7) holds in that moment it would have a copy that nobody ever lets go, fork(3)
- * of a hook would wait for it for ever, and so would set*id(2). So it is made by clone(2), and uses no function
- * of the library and no errno (raw.h). It is a thread all the same: a process would be the first in a new pid
- * namespace that the caller is about to fill, and count until it is reaped.
+ * Rule: the C library does not know of it. The child is cloned at any moment of it, and is alone:
+ * of a lock that a thread of pthreads(7) holds in that moment it would have a copy that nobody ever
+ * lets go, fork(3) of a hook would wait for it for ever, and so would set*id(2). So it is made by
+ * clone(2), and uses no function of the library and no errno (raw.h). It is a thread all the same:
+ * a process would be the first in a new pid namespace that the caller is about to fill, and count
+ * until it is reaped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +23,10 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@
 
 struct rb_ahead {
 	uint32_t tid; /* of the thread; 0, by the kernel, once it has ended */
-	long ns_fd; /* or -errno */
+	long ns_fd;   /* or -errno */
 	int to_child,
 		child; /* SOCK_SEQPACKET: one message, and with it the namespace if there is one */
 };
@@ -116,8 +117,8 @@ static int __attribute__((no_sanitize("address"))) make_net(void *arg)
 static int start_thread(struct rb_ahead *a)
 {
 	static _Alignas(4096) char stack[16384]; /* one run, one thread */
-	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
-			  CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+			  CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 	sigset_t all, old;
 	int tid;
 
@@ -167,7 +168,8 @@ void rb_exec_ahead(struct rb_run *run, const struct rb_spec *spec)
 	int pair[2];
 
 	run->beside = rb_proc_idle_cpu();
-	if (!run->beside || !is_wanted(spec) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (!run->beside || !is_wanted(spec) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return;
 	a = rb_xmalloc(sizeof(*a));
 	*a = (struct rb_ahead) { .ns_fd = -1, .to_child = pair[1], .child = pair[0] };
@@ -184,7 +186,8 @@ int rb_ahead_net(struct rb_run *run)
 
 	/* set_tid_address(2): the kernel clears it and wakes us, who need not be of the same library */
 	while ((tid = __atomic_load_n(&a->tid, __ATOMIC_ACQUIRE)) != 0)
-		(void)syscall(SYS_futex, &a->tid, FUTEX_WAIT, tid, NULL, NULL, 0); /* looked at again */
+		(void)syscall(SYS_futex, &a->tid, FUTEX_WAIT, tid, NULL, NULL,
+			      0); /* looked at again */
 	return (int)a->ns_fd;
 }
 

@@ -71,8 +71,9 @@ void rb_child_shed(struct rb_run *run)
 {
 	struct rb_child *child = rb_child_of(run);
 	const int gate = run->gate;
-	const int keep[] = { run->sync,	    gate,		run->seccomp_sock, child->tty,
-			     child->init_fd, child->init_go[0], child->init_go[1] };
+	const int keep[] = { run->sync,	       gate,	       run->seccomp_sock,
+			     child->tty,       child->init_fd, child->init_go[0],
+			     child->init_go[1] };
 
 	rb_close_others(run, keep, sizeof(keep) / sizeof(keep[0]));
 	forget(run);

@@ -124,7 +124,8 @@ BARE void rb_entry_protect(long *stack)
 		return;
 	attr.attr_set = MOUNT_ATTR_RDONLY;
 	attr.attr_clr = attr.propagation = attr.userns_fd = 0;
-	if (rb_raw(SYS_mount_setattr, fd, (long)empty, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) == 0)
+	if (rb_raw(SYS_mount_setattr, fd, (long)empty, AT_EMPTY_PATH, (long)&attr, sizeof(attr)) ==
+	    0)
 		(void)rb_raw(SYS_execveat, fd, (long)empty, (long)argv, (long)envp, AT_EMPTY_PATH);
 	(void)rb_raw(SYS_close, fd, 0, 0, 0, 0); /* self.c tries again and says why */
 }

@@ -180,8 +180,9 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err);
 /** rb_sync_wait() - wait for that token. Warnings are logged and a pty master kept in run->master
  * on the way. Return: 0; the other side's failure when it sent one; -EPIPE when it is gone */
 int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
-/** rb_sync_drain() - read to the end of the stream. @mask, @end: see rb_run.wait_mask and rb_run.end. @master:
- * where a pty master goes, or NULL. Return: 0 at the end, or the failure that came */
+/** rb_sync_drain() - read to the end of the stream. @mask, @end: see rb_run.wait_mask and
+ * rb_run.end. @master: where a pty master goes, or NULL. Return: 0 at the end, or the failure that
+ * came */
 int rb_sync_drain(int sock, const sigset_t *mask, int end, int *master, struct rb_err *err);
 /** rb_sync_fail() - tell the other side; says nothing when it is gone. */
 void rb_sync_fail(int sock, const struct rb_err *failure);

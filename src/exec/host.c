@@ -52,7 +52,8 @@ static uint64_t named_caps(const struct rb_spec *spec)
 {
 	const struct rb_caps *c = spec ? &spec->process.caps : NULL;
 
-	return c ? c->bounding | c->permitted | c->effective | c->inheritable | c->ambient : UINT64_MAX;
+	return c ? c->bounding | c->permitted | c->effective | c->inheritable | c->ambient
+		 : UINT64_MAX;
 }
 
 /* @ask: whether these are in the bounding set; last_cap is the last of them that the kernel has */
@@ -79,8 +80,8 @@ static int read_caps(struct rb_host *host, uint64_t ask)
 	return 0;
 }
 
-/* The older ones are taken for granted: clone(2) says when a kernel has been built without one, and each look at
- * /proc/self/ns makes an inode. */
+/* The older ones are taken for granted: clone(2) says when a kernel has been built without one, and
+ * each look at /proc/self/ns makes an inode. */
 #define OLD_NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID)
 
 static void read_namespaces(struct rb_host *host)
@@ -188,7 +189,8 @@ const char *rb_host_find_mount(struct rb_arena *arena, const char *fstype)
 
 static bool names_label(const struct rb_spec *spec)
 {
-	return spec->process.apparmor_profile || spec->process.selinux_label || spec->linux_.mount_label;
+	return spec->process.apparmor_profile || spec->process.selinux_label ||
+	       spec->linux_.mount_label;
 }
 
 static void read_lsm(struct rb_host *host)

@@ -243,9 +243,9 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	int r;
 
 	make_env(run, process);
-	/* a program named /proc/self/fd/N/..., by its config or by a link or interpreter of the image, must find
-	 * nothing of the host's (THREATS CVE-2024-21626): from here on there is nothing. Of an exec the
-	 * go-between still has some, and no /proc/self in the container */
+	/* a program named /proc/self/fd/N/..., by its config or by a link or interpreter of the
+	 * image, must find nothing of the host's (THREATS CVE-2024-21626): from here on there is
+	 * nothing. Of an exec the go-between still has some, and no /proc/self in the container */
 	rb_closep(&run->root_fd);
 	if (!run->is_exec)
 		rb_child_shed(run);

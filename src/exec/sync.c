@@ -143,9 +143,8 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		rb_autofd fd = -1;
 		int r;
 
-		r = run->side == RB_SIDE_HOST
-			    ? wait_for(run->sync, run->wait_mask, run->end, err)
-			    : 0;
+		r = run->side == RB_SIDE_HOST ? wait_for(run->sync, run->wait_mask, run->end, err)
+					      : 0;
 		if (r < 0)
 			return r;
 		r = receive(run->sync, &m, &fd);

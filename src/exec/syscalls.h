@@ -67,7 +67,8 @@ static inline long rb_keyctl(int op, unsigned long a, unsigned long b, unsigned 
 	return syscall(SYS_keyctl, op, a, b, c, 0);
 }
 
-/* The C library's set*id() take a lock and hold back signals, to have all threads do the same. There is one. */
+/* The C library's set*id() take a lock and hold back signals, to have all threads do the same.
+ * There is one. */
 #ifdef SYS_setresuid32
 #define RB_SETID(name) SYS_##name##32
 #else

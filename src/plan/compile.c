@@ -157,11 +157,7 @@ static compile_fn *const gated_emitters[] = {
  * takes as long as ten mounts. */
 static compile_fn *const straight_emitters[] = {
 	/* else the end of the child would look like its exec */
-	emit_ready,
-	emit_seccomp,
-	emit_exec,
-	emit_executed,
-	emit_created,
+	emit_ready, emit_seccomp, emit_exec, emit_executed, emit_created,
 };
 
 /* What a further process in a running container needs of the above. The policy is the container's. */
@@ -436,10 +432,11 @@ static int emit_born(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/* May the child go on to the program without a word of the host side? Hooks want to find the container created
- * or just started; a listener is told the pid that the host knows; a terminal and a notify socket are got ready in
- * between; a pid file can fail to be written. Helpers have the host side wait, deaf to signals. And what has begun to
- * run has to be held together by something that can be ended whole. */
+/* May the child go on to the program without a word of the host side? Hooks want to find the
+ * container created or just started; a listener is told the pid that the host knows; a terminal and
+ * a notify socket are got ready in between; a pid file can fail to be written. Helpers have the
+ * host side wait, deaf to signals. And what has begun to run has to be held together by something
+ * that can be ended whole. */
 static bool is_straight(const struct compile *c)
 {
 	const struct rb_spec *spec = c->spec;
@@ -447,9 +444,9 @@ static bool is_straight(const struct compile *c)
 	for (int i = 0; i < RB_HOOK_KINDS; i++)
 		if (spec->hooks[i].n)
 			return false;
-	return c->opts->runs && !c->opts->pid_file && !c->opts->notify_dir && !spec->process.terminal &&
-	       !spec->ext.init && !spec->ext.network.present && !c->rootless && !c->scope.unit &&
-	       (c->n_dirs || compile_is_new(c, CLONE_NEWPID)) &&
+	return c->opts->runs && !c->opts->pid_file && !c->opts->notify_dir &&
+	       !spec->process.terminal && !spec->ext.init && !spec->ext.network.present &&
+	       !c->rootless && !c->scope.unit && (c->n_dirs || compile_is_new(c, CLONE_NEWPID)) &&
 	       !(spec->linux_.seccomp.present && rb_seccomp_uses_notify(&spec->linux_.seccomp));
 }
 

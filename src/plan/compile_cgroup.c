@@ -271,7 +271,8 @@ static const char *path_at(const struct compile *c)
 /* Does the child move itself? In a user namespace the files are not its own. */
 static bool attaches_itself(const struct compile *c)
 {
-	return !compile_has(c, CLONE_NEWUSER) && !joins_cgroup_ns(c) && !c->rootless && !has_helper(c);
+	return !compile_has(c, CLONE_NEWUSER) && !joins_cgroup_ns(c) && !c->rootless &&
+	       !has_helper(c);
 }
 
 static void add_limits(struct compile *c, enum rb_step_kind kind, const char *at)
@@ -290,8 +291,8 @@ static bool is_alone(const struct compile *c)
 	return compile_is_new(c, CLONE_NEWPID);
 }
 
-/* Are the cgroups made while the child is at work? Only those that it cannot be born in, and that it sees where the
- * host does: not from a mount namespace that somebody else made. */
+/* Are the cgroups made while the child is at work? Only those that it cannot be born in, and that
+ * it sees where the host does: not from a mount namespace that somebody else made. */
 static bool is_late(const struct compile *c)
 {
 	return is_alone(c) && !c->into && attaches_itself(c) &&

@@ -43,7 +43,8 @@ static bool is_cgroup(const struct rb_mount *m)
 /* Is it a file system of the kernel's own, without a device and without a network behind it? */
 static bool is_virtual(const struct rb_mount *m)
 {
-	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2" };
+	static const char *const types[] = { "proc",   "tmpfs",	 "devpts",
+					     "mqueue", "cgroup", "cgroup2" };
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (type_is(m, types[i]))
@@ -434,16 +435,17 @@ static bool are_apart(struct compile *c, const struct rb_strv *paths, const char
 	return true;
 }
 
-/* May paths be hidden before mount @i? When it is the last, of cgroups, and none of them can be covered by it or by
- * what is still made in the container's root: then the child does that where it would only wait. */
+/* May paths be hidden before mount @i? When it is the last, of cgroups, and none of them can be
+ * covered by it or by what is still made in the container's root: then the child does that where it
+ * would only wait. */
 static bool may_hide_before(struct compile *c, size_t i)
 {
 	const struct rb_linux *l = &c->spec->linux_;
 	const char *dest = compile_clean(c->arena, NULL, c->mounts[i].dest);
 
-	return i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) && !compile_below("/proc", dest) &&
-	       !compile_below("/sys", dest) && are_apart(c, &l->readonly_paths, dest) &&
-	       are_apart(c, &l->masked_paths, dest);
+	return i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) &&
+	       !compile_below("/proc", dest) && !compile_below("/sys", dest) &&
+	       are_apart(c, &l->readonly_paths, dest) && are_apart(c, &l->masked_paths, dest);
 }
 
 int emit_mounts(struct compile *c, struct rb_err *err)

@@ -215,7 +215,8 @@ static int child(void *ctx, pid_t pid, struct rb_err *err)
 static int keep(void *ctx, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
-	int r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len, 0600);
+	int r = rb_replace_file(rec->store.dir_fd, "config.json", rec->config, rec->config_len,
+				0600);
 
 	if (r < 0)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");

@@ -255,8 +255,9 @@ int rb_state_status(const struct rb_store *store, const struct rb_state *state, 
 	int r;
 
 	if (!state->complete) {
-		/* who made it is dead: so is a process that waited for it, but one that needed no word runs */
-		*ret = rb_store_is_locked(store)			 ? RB_CREATING
+		/* who made it is dead: so is a process that waited for it, but one that needed no
+		 * word runs */
+		*ret = rb_store_is_locked(store)		      ? RB_CREATING
 		       : rb_proc_alive(state->pid, state->start_time) ? RB_RUNNING
 								      : RB_STOPPED;
 		return 0;

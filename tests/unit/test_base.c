@@ -306,10 +306,11 @@ static void test_read_sizes(void)
 			   rb_read_file(dir_fd, "f", size, &got, &len) == 0 && len == size &&
 			   got[len] == '\0' && memcmp(got, want, size) == 0,
 		   "read %zu bytes", size);
-		ok(rb_read_file_to(&arena, dir_fd, "f", size, &to, &len_to) == 0 && len_to == size &&
-			   to[len_to] == '\0' && memcmp(to, want, size) == 0,
+		ok(rb_read_file_to(&arena, dir_fd, "f", size, &to, &len_to) == 0 &&
+			   len_to == size && to[len_to] == '\0' && memcmp(to, want, size) == 0,
 		   "in an arena, too");
-		ok(size == 0 || (rb_read_file(dir_fd, "f", size - 1, &none, NULL) == -EFBIG && !none),
+		ok(size == 0 ||
+			   (rb_read_file(dir_fd, "f", size - 1, &none, NULL) == -EFBIG && !none),
 		   "not one more than asked for");
 	}
 	(void)unlinkat(dir_fd, "f", 0);

@@ -678,8 +678,8 @@ static void test_real(void)
 	struct rb_host host;
 	struct rb_err err = { 0 };
 
-	if (rb_host_probe(&arena, &host, NULL, true, &err) < 0 || geteuid() != 0 || host.in_userns ||
-	    host.layout == RB_LAYOUT_NONE) {
+	if (rb_host_probe(&arena, &host, NULL, true, &err) < 0 || geteuid() != 0 ||
+	    host.in_userns || host.layout == RB_LAYOUT_NONE) {
 		skip("real cgroups", "requires root cgroups");
 		return;
 	}

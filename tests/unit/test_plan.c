@@ -1167,8 +1167,14 @@ static void test_straight(void)
 		{ "a pid file", { 0 }, pid_file, false },
 		{ "a notify socket", { 0 }, notify, false },
 		{ "an init", { .top = ",'runbox':{'init':true}" }, NULL, false },
-		{ "a network", { .top = ",'runbox':{'network':{'masquerade':false}}" }, NULL, false },
-		{ "a filter", { .linux_ = ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'}" }, NULL, true },
+		{ "a network",
+		  { .top = ",'runbox':{'network':{'masquerade':false}}" },
+		  NULL,
+		  false },
+		{ "a filter",
+		  { .linux_ = ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'}" },
+		  NULL,
+		  true },
 		{ "a listener",
 		  { .linux_ = ",'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/l',"
 			      "'syscalls':[{'names':['mkdir'],'action':'SCMP_ACT_NOTIFY'}]}" },
@@ -1191,7 +1197,8 @@ static void test_straight(void)
 		made = compile(&m, &cases[i].config);
 		ok(made && m.plan.straight == cases[i].straight, "%s: %s", cases[i].name,
 		   cases[i].straight ? "straight on" : "by way of a start");
-		ok(count(&m, RB_STEP_GATE) == !m.plan.straight, "%s: one gate or none", cases[i].name);
+		ok(count(&m, RB_STEP_GATE) == !m.plan.straight, "%s: one gate or none",
+		   cases[i].name);
 		/* the host side's last word comes after it has kept all that is needed later */
 		ok(find(&m, RB_STEP_KEEP, "") < find(&m, RB_STEP_BARRIER, "attached") &&
 			   find(&m, RB_STEP_BARRIER, "attached") < find(&m, RB_STEP_AFFINITY, ""),
@@ -1214,21 +1221,28 @@ static void test_late(void)
 		{ "v2", ALL_NS, NULL, RB_LAYOUT_V2, false, true },
 		{ "hybrid", ALL_NS, NULL, RB_LAYOUT_HYBRID, false, true },
 		{ "v1, the host's pids", "{'type':'mount'}", NULL, RB_LAYOUT_V1, false, false },
-		{ "v1, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V1, false, false },
-		{ "v2, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V2, false, false },
-		{ "v1, somebody's mounts", "{'type':'pid'}," JOIN("mount"), NULL, RB_LAYOUT_V1, false, true },
+		{ "v1, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V1, false,
+		  false },
+		{ "v2, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V2, false,
+		  false },
+		{ "v1, somebody's mounts", "{'type':'pid'}," JOIN("mount"), NULL, RB_LAYOUT_V1,
+		  false, true },
 		{ "v1, the host's mounts", "{'type':'pid'}", NULL, RB_LAYOUT_V1, true, true },
 		{ "v1, a file system with a device", ALL_NS,
-		  ",'mounts':[{'destination':'/x','type':'ext4','source':'/dev/x'}]", RB_LAYOUT_V1, true, true },
+		  ",'mounts':[{'destination':'/x','type':'ext4','source':'/dev/x'}]", RB_LAYOUT_V1,
+		  true, true },
 		{ "v1, what is copied up", ALL_NS,
-		  ",'mounts':[{'destination':'/x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
+		  ",'mounts':[{'destination':'/"
+		  "x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
 		  RB_LAYOUT_V1, true, true },
 		{ "v1, a cgroup mount", ALL_NS,
-		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V1, true, true },
+		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V1,
+		  true, true },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct config config = { .namespaces = cases[i].namespaces, .top = cases[i].top };
+		const struct config config = { .namespaces = cases[i].namespaces,
+					       .top = cases[i].top };
 		const char *name = cases[i].name;
 		struct made m;
 		size_t clone, attached;
@@ -1238,14 +1252,17 @@ static void test_late(void)
 			printf("#   %s at %s\n", m.err.msg, m.err.at);
 		clone = find(&m, RB_STEP_CLONE, "");
 		attached = find(&m, RB_STEP_BARRIER, "attached");
-		ok((find(&m, RB_STEP_CGROUP, "") > clone) == cases[i].cgroup_late, "%s: cgroups %s the child",
-		   name, cases[i].cgroup_late ? "after" : "before");
+		ok((find(&m, RB_STEP_CGROUP, "") > clone) == cases[i].cgroup_late,
+		   "%s: cgroups %s the child", name, cases[i].cgroup_late ? "after" : "before");
 		ok((find(&m, RB_STEP_DEVICE_RULES, "") > clone) == cases[i].rules_late,
 		   "%s: device rules %s the child", name, cases[i].rules_late ? "after" : "before");
-		ok(find(&m, RB_STEP_DEVICE_RULES, "") < attached && find(&m, RB_STEP_CGROUP, "") < attached,
+		ok(find(&m, RB_STEP_DEVICE_RULES, "") < attached &&
+			   find(&m, RB_STEP_CGROUP, "") < attached,
 		   "%s: both before the child is let go", name);
-		ok(!cases[i].top || find(&m, RB_STEP_MOUNT, "/x") > attached, "%s: that mount waits for them", name);
-		ok(!count(&m, RB_STEP_ATTACH) || find(&m, RB_STEP_ATTACH, "") > find(&m, RB_STEP_CGROUP, ""),
+		ok(!cases[i].top || find(&m, RB_STEP_MOUNT, "/x") > attached,
+		   "%s: that mount waits for them", name);
+		ok(!count(&m, RB_STEP_ATTACH) ||
+			   find(&m, RB_STEP_ATTACH, "") > find(&m, RB_STEP_CGROUP, ""),
 		   "%s: moved into what is there", name);
 		done(&m);
 	}
