@@ -2,6 +2,7 @@
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
+#include <errno.h>
 #endif
 
 #include <fcntl.h>
@@ -30,7 +31,7 @@ static int drained(const int *fds, size_t n, int *master, struct rb_err *err)
 	for (size_t i = 0; i < n; i++)
 		ok(rb_sync_send_fd(pair[1], fds[i], err) == 0, "send descriptor %zu", i + 1);
 	rb_closep(&pair[1]);
-	r = rb_sync_drain(pair[0], NULL, master, err);
+	r = rb_sync_drain(pair[0], NULL, -1, master, err);
 	rb_closep(&pair[0]);
 	return r;
 }
@@ -66,16 +67,36 @@ static void test_failure(void)
 		return;
 	rb_sync_fail(pair[1], &forged);
 	rb_closep(&pair[1]);
-	ok(rb_sync_drain(pair[0], NULL, &master, &err) < 0,
+	ok(rb_sync_drain(pair[0], NULL, -1, &master, &err) < 0,
 	   "a failure is one, whatever its number");
 	ok(err.step[sizeof(err.step) - 1] == '\0' && err.msg[sizeof(err.msg) - 1] == '\0',
 	   "and its text ends");
 	rb_closep(&pair[0]);
 }
 
+/* Whoever is asked to end hears it while it waits, but not instead of what has come. */
+static void test_end(void)
+{
+	struct rb_err err = { 0 };
+	int pair[2], end[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || pipe(end) < 0)
+		return;
+	ok(write(end[1], "x", 1) == 1 && rb_sync_drain(pair[0], NULL, end[0], NULL, &err) == -EINTR,
+	   "asked to end while it waits");
+	err = (struct rb_err) { 0 };
+	rb_closep(&pair[1]);
+	is_num(rb_sync_drain(pair[0], NULL, end[0], NULL, &err), 0,
+	       "the end of the other side comes first");
+	rb_closep(&pair[0]);
+	rb_closep(&end[0]);
+	rb_closep(&end[1]);
+}
+
 int main(void)
 {
 	test_master();
 	test_failure();
+	test_end();
 	return tap_done();
 }
