@@ -84,7 +84,7 @@ load ../lib/helpers
 	run -3 run_bundle web --keep
 	rb plan "$(cid web)" >"$T/plan"
 	grep -q 'executed .*until the program runs' "$T/plan"
-	! grep -qE 'wait-start|recorded' "$T/plan"
+	! grep -qE 'wait-start|recorded' "$T/plan" || return 1
 	rb delete "$(cid web)"
 	make_bundle web '.hooks = {"poststart": [{"path": "/bin/true"}]}'
 	args web /bin/probe exit=3
@@ -143,7 +143,7 @@ hanging() {
 	runner=$!
 	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
 	kill -TERM $runner
-	! wait $runner
+	! wait $runner || return 1
 	leaks
 }
 
@@ -156,7 +156,7 @@ hanging() {
 	n=$(rb plan --format json "$(cid web)" | jq '.steps | map(.kind == "created") | index(true) + 1')
 	rb delete --force "$(cid web)"
 	rm "$T/web/rootfs/tmp/up"
-	! RUNBOX_FAULT=kill-before:create:$n rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
+	! RUNBOX_FAULT=kill-before:create:$n rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- || return 1
 	wait_for 20 test -e "$T/web/rootfs/tmp/up"
 	assert_status web running
 	run -1 rb delete "$(cid web)"
@@ -178,7 +178,7 @@ hanging() {
 	kill -HUP $runner
 	[ "$(status_of web)" = creating ]
 	kill -TERM $runner
-	! wait $runner
+	! wait $runner || return 1
 	leaks
 }
 
