@@ -70,7 +70,7 @@ more
 			# shellcheck disable=SC2086 # none or one
 			run run_bundle b $option
 			[ "$(grep -c ' / / .* - overlay overlay .*lowerdir=lower,upperdir=upper,workdir=work' <<<"$output")" -eq 1 ]
-			! grep -q ' /lower \| /upper \| /work ' <<<"$output"
+			! grep -q ' /lower \| /upper \| /work ' <<<"$output" || return 1
 			[ "$(grep -c 'No such file' <<<"$output")" -eq 3 ]
 			leaks
 		done

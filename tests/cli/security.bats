@@ -106,7 +106,7 @@ host_is_whole() {
 	args b /bin/probe tty
 	run "$LIB/onpty.py" 24x80 -- "${RB[@]}" run --bundle "$T/b" "$(cid b)"
 	host_is_whole
-	! grep -q "$T/host/secret" /proc/self/mountinfo
+	! grep -q "$T/host/secret" /proc/self/mountinfo || return 1
 	leaks
 }
 
