@@ -32,7 +32,7 @@ struct rb_cli {
 	const char *log, *log_format, *log_level, *root, *cgroup_manager, *rootless;
 	/* create, run */
 	const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
-	bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
+	bool no_pivot, no_new_keyring, detach, keep, no_subreaper, as_run;
 	uint32_t preserve_fds;
 	/* exec */
 	const char *process, *cwd, *user, *process_label, *apparmor;

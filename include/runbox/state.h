@@ -52,7 +52,8 @@ struct rb_state {
 	const char *oci_version, *id, *bundle, *rootfs;
 	const char *created; /* RFC 3339, nanoseconds */
 	bool complete;	     /* state.json was there: create came to its end */
-	pid_t pid;	     /* 0 when there is none */
+	bool straight; /* it was not, but what will be it: of a run whose program may run already */
+	pid_t pid;     /* 0 when there is none */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, clock ticks since boot */
 	struct rb_kvs annotations;
 	struct rb_strv cgroups; /* absolute paths of the container's cgroup directories */
@@ -90,7 +91,8 @@ int rb_id_check(const char *id, struct rb_err *err);
  * taken */
 int rb_store_create(struct rb_store *store, const char *root, const char *id, struct rb_err *err);
 
-enum rb_store_lock { RB_LOCK_NONE, RB_LOCK_WAIT };
+/* SETTLED: not taken, but waited for while a run has let its program go and not seen it run */
+enum rb_store_lock { RB_LOCK_NONE, RB_LOCK_SETTLED, RB_LOCK_WAIT };
 /** rb_store_open() - an existing one. Return: 0; -ENOENT with "container ID does not exist"; -errno
  */
 int rb_store_open(struct rb_store *store, const char *root, const char *id, enum rb_store_lock lock,
@@ -102,6 +104,8 @@ void rb_store_close(struct rb_store *store);
 int rb_store_lock(struct rb_store *store, struct rb_err *err);
 /** rb_store_unlock() - let other verbs at it, keep it open */
 void rb_store_unlock(struct rb_store *store);
+/** rb_store_await() - wait until nobody has the lock */
+void rb_store_await(const struct rb_store *store);
 /** rb_store_is_locked() - does another process hold the lock? */
 bool rb_store_is_locked(const struct rb_store *store);
 

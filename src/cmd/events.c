@@ -185,7 +185,7 @@ static int events(struct rb_cli *cli, struct rb_err *err)
 	if (r == 0)
 		r = rb_store_root(&cli->arena, cli->root, &root, err);
 	if (r == 0)
-		r = rb_container_open(&c, root, cli->args[0], RB_LOCK_NONE, err);
+		r = rb_container_open(&c, root, cli->args[0], RB_LOCK_SETTLED, err);
 	if (r == 0)
 		r = rb_verb_check(RB_VERB_EVENTS, c.status, cli->args[0], err);
 	if (r == 0)

@@ -56,7 +56,7 @@ static int open_target(struct job *j, struct rb_err *err)
 	int r = rb_store_root(&j->cli->arena, j->cli->root, &root, err);
 
 	if (r == 0)
-		r = rb_container_open(&j->container, root, id, RB_LOCK_NONE, err);
+		r = rb_container_open(&j->container, root, id, RB_LOCK_SETTLED, err);
 	if (r < 0)
 		return r;
 	status = j->container.status;

@@ -5,6 +5,12 @@
 #include "runbox/err.h"
 #include "runbox/netctl.h"
 
+/* Did its create come to its end, or is it at work, or did a run die only after its program ran? */
+static bool is_kept(const struct rb_container *c)
+{
+	return c->state.complete || c->status == RB_CREATING || c->status == RB_RUNNING;
+}
+
 /* Looked at without the lock first: a create at work must not be waited for. Return: 1 removed, 0
  * not, -errno */
 static int collect(const char *root, const char *id, struct rb_err *err)
@@ -12,10 +18,10 @@ static int collect(const char *root, const char *id, struct rb_err *err)
 	rb_autocontainer look = RB_CONTAINER_NONE, c = RB_CONTAINER_NONE;
 	int r = rb_container_open(&look, root, id, RB_LOCK_NONE, err);
 
-	if (r < 0 || look.state.complete || look.status == RB_CREATING)
+	if (r < 0 || is_kept(&look))
 		return r;
 	r = rb_container_open(&c, root, id, RB_LOCK_WAIT, err);
-	if (r < 0 || c.state.complete)
+	if (r < 0 || is_kept(&c))
 		return r;
 	r = rb_container_destroy(&c, err);
 	return r < 0 ? r : 1;

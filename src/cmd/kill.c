@@ -17,7 +17,7 @@ static int kill_one(struct rb_cli *cli, const char *root, const char *id, struct
 
 	if (signum < 0)
 		return rb_fail(err, RB_ERR_USAGE, "unknown signal \"%.64s\"", cli->args[1]);
-	r = rb_container_open(&c, root, id, RB_LOCK_NONE, err);
+	r = rb_container_open(&c, root, id, RB_LOCK_SETTLED, err);
 	/* engines send --all once more when init has ended, for what it may have left */
 	if (r == 0 && !(cli->all && c.status == RB_STOPPED))
 		r = rb_verb_check(RB_VERB_KILL, c.status, id, err);

@@ -90,6 +90,7 @@ static int of_bundle(struct rb_cli *cli, const char *dir, struct job *j, struct 
 		return r;
 	none.cgroups_disabled = cli->cgroup_manager && rb_streq(cli->cgroup_manager, "disabled");
 	none.systemd_cgroup = rb_wants_systemd(cli);
+	none.runs = cli->as_run;
 	rb_plan_opts_fill(&j->opts, NULL, bundle.path, &none);
 	return print(cli, j, err);
 }
@@ -157,6 +158,10 @@ static const struct rb_option options[] = {
 	  RB_OPT_FIELD(assume),
 	  .choices = layouts,
 	  .help = "for a host with these cgroups, not this one" },
+	{ .name = "run",
+	  .type = RB_OPT_BOOL,
+	  RB_OPT_FIELD(as_run),
+	  .help = "as run goes about it, not create" },
 	RB_OPT_END,
 };
 

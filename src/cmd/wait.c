@@ -17,7 +17,7 @@ static int wait_container(struct rb_cli *cli, struct rb_err *err)
 	int r = rb_store_root(&cli->arena, cli->root, &root, err);
 
 	if (r == 0)
-		r = rb_container_open(&c, root, cli->args[0], RB_LOCK_NONE, err);
+		r = rb_container_open(&c, root, cli->args[0], RB_LOCK_SETTLED, err);
 	if (r < 0 || c.status == RB_STOPPED)
 		return r;
 	if (c.status == RB_CREATING)

@@ -58,8 +58,11 @@ int rb_loopback_up(void)
 }
 
 #ifdef RB_HAVE_RAW
+/* on a stack that nobody else knows of */
+#define BESIDE __attribute__((no_sanitize("address")))
+
 /* As rb_loopback_up(); whether lo is up is seen by its row, which says what is wrong */
-static void loopback_up(void)
+static void BESIDE loopback_up(void)
 {
 	struct ifreq req;
 	long sock = rb_raw(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
@@ -77,7 +80,7 @@ static void loopback_up(void)
 }
 
 /* One message, with the namespace if there is one; the child may be gone */
-static void send_net(int sock, long ns_fd)
+static void BESIDE send_net(int sock, long ns_fd)
 {
 	union {
 		struct cmsghdr head;
@@ -95,10 +98,11 @@ static void send_net(int sock, long ns_fd)
 		control.head.cmsg_len = CMSG_LEN(sizeof(int));
 		*(int *)(void *)CMSG_DATA(&control.head) = (int)ns_fd;
 	}
-	(void)rb_raw(SYS_sendmsg, sock, (long)&m, MSG_NOSIGNAL, 0, 0);
+	if (rb_raw(SYS_sendmsg, sock, (long)&m, MSG_NOSIGNAL, 0, 0) < 0)
+		(void)rb_raw(SYS_shutdown, sock, SHUT_RDWR, 0, 0, 0); /* the end is a word, too */
 }
 
-static int __attribute__((no_sanitize("address"))) make_net(void *arg)
+static int BESIDE make_net(void *arg)
 {
 	static const char path[] = "/proc/thread-self/ns/net";
 	struct rb_ahead *a = arg;

@@ -317,8 +317,9 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 		rb_child_main(run);
 	if (v->pid < 0)
 		return rb_fail_sys(err, -v->pid, "clone the container's first process");
-	if (run->beside)
-		rb_proc_beside(v->pid); /* until its row of affinity */
+	/* until its row of affinity; a hook before that would keep it */
+	if (run->beside && !run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
+		rb_proc_beside(v->pid);
 	return 0;
 }
 

@@ -18,16 +18,17 @@
 /* A pair of sockets: a byte written to child_end kills the runtime, whoever writes it. */
 static int host_end = -1, child_end = -1;
 
-/* Looked for once: each row of the plan asks. */
+/* Looked for once: each row of the plan asks. A copy, for an exec wipes its environment. */
 static const char *wished(void)
 {
-	static const char *wish;
+	static char wish[64];
 	static bool known;
+	const char *text = known ? NULL : getenv("RUNBOX_FAULT");
 
-	if (!known)
-		wish = getenv("RUNBOX_FAULT");
+	if (text)
+		(void)snprintf(wish, sizeof(wish), "%s", text);
 	known = true;
-	return wish;
+	return wish[0] ? wish : NULL;
 }
 
 bool rb_fault_wanted(void)

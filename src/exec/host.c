@@ -84,18 +84,18 @@ static int read_caps(struct rb_host *host, uint64_t ask)
  * each look at /proc/self/ns makes an inode. */
 #define OLD_NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID)
 
-static void read_namespaces(struct rb_host *host)
+static void read_namespaces(struct rb_host *host, bool all)
 {
 	rb_autofd dir = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
-	host->namespaces = OLD_NAMESPACES;
+	host->namespaces = all ? 0 : OLD_NAMESPACES;
 	if (dir < 0)
 		return; /* no /proc: the executor says so */
 	for (const struct rb_ns_type *t = rb_ns_types; t->name; t++) {
 		bool user = t->flag == CLONE_NEWUSER;
 
-		if (t->flag & OLD_NAMESPACES)
+		if (t->flag & host->namespaces)
 			continue;
 		/* only the user namespace itself is asked for; the links of the others do */
 		if (fstatat(dir, t->file, &st, user ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
@@ -424,7 +424,7 @@ int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_
 	r = read_caps(host, named_caps(spec));
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read capabilities");
-	read_namespaces(host);
+	read_namespaces(host, !spec);
 	host->root_is_rootfs = root_is_rootfs();
 	if (!spec || names_label(spec))
 		read_lsm(host);

@@ -421,6 +421,11 @@ static void add_notify(struct compile *c)
 	step->u.mount.source = m->source;
 }
 
+static bool is_at(struct compile *c, size_t i, const char *dest)
+{
+	return rb_streq(compile_clean(c->arena, NULL, c->mounts[i].dest), dest);
+}
+
 /* Are the paths all below /proc and /sys, and have nothing to do with @mount? */
 static bool are_apart(struct compile *c, const struct rb_strv *paths, const char *mount)
 {
@@ -435,16 +440,32 @@ static bool are_apart(struct compile *c, const struct rb_strv *paths, const char
 	return true;
 }
 
-/* May paths be hidden before mount @i? When it is the last, of cgroups, and none of them can be
- * covered by it or by what is still made in the container's root: then the child does that where it
- * would only wait. */
+/* Is there a tmpfs of the container's own for its devices? */
+static bool has_dev_mount(struct compile *c)
+{
+	for (size_t i = 0; i < c->spec->n_mounts; i++)
+		if (!c->mounts[i].opts.bind && type_is(&c->mounts[i], "tmpfs") &&
+		    is_at(c, i, "/dev"))
+			return true;
+	return false;
+}
+
+/*
+ * May paths be hidden before mount @i, so that the child does that where it would only wait? A path may lead
+ * elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc, where nothing
+ * may be mounted but what hides. So @i has to be the last mount, the usual one of cgroups, right on a sysfs
+ * that is strictly at /sys; and nothing is put at a path of the image after it, for the default devices are
+ * in a /dev of the container's own.
+ */
 static bool may_hide_before(struct compile *c, size_t i)
 {
+	static const char dest[] = "/sys/fs/cgroup";
 	const struct rb_linux *l = &c->spec->linux_;
-	const char *dest = compile_clean(c->arena, NULL, c->mounts[i].dest);
 
-	return i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) &&
-	       !compile_below("/proc", dest) && !compile_below("/sys", dest) &&
+	return i > 0 && i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) &&
+	       is_at(c, i, dest) && !c->mounts[i - 1].opts.bind &&
+	       type_is(&c->mounts[i - 1], "sysfs") && is_at(c, i - 1, "/sys") && has_dev_mount(c) &&
+	       !l->n_devices && !c->opts->notify_dir && !c->spec->ext.network.present &&
 	       are_apart(c, &l->readonly_paths, dest) && are_apart(c, &l->masked_paths, dest);
 }
 

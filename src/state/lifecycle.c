@@ -65,16 +65,26 @@ int rb_verb_check(enum rb_verb verb, enum rb_status status, const char *id, stru
 #pragma GCC diagnostic pop
 }
 
+static int look(struct rb_container *c, struct rb_err *err)
+{
+	int r = rb_state_load(&c->store, &c->state, err);
+
+	return r < 0 ? r : rb_state_status(&c->store, &c->state, &c->status, err);
+}
+
 int rb_container_open(struct rb_container *c, const char *root, const char *id,
 		      enum rb_store_lock lock, struct rb_err *err)
 {
 	int r = rb_store_open(&c->store, root, id, lock, err);
 
 	if (r == 0)
-		r = rb_state_load(&c->store, &c->state, err);
-	if (r == 0)
-		r = rb_state_status(&c->store, &c->state, &c->status, err);
-	return r;
+		r = look(c, err);
+	if (r < 0 || lock != RB_LOCK_SETTLED || c->status != RB_CREATING || !c->state.straight)
+		return r;
+	rb_store_await(&c->store);
+	rb_state_done(&c->state);
+	c->state = (struct rb_state) { 0 };
+	return look(c, err);
 }
 
 int rb_container_take(struct rb_container *c, struct rb_store *store, int *starter,
@@ -219,7 +229,8 @@ int rb_container_kill(struct rb_container *c, struct rb_err *err)
 					   c->state.pid, c->store.id);
 	}
 	/* an own pid namespace has ended with its init */
-	r = c->state.own_pidns || !c->state.complete ? 0 : kill_cgroups(c, err);
+	r = c->state.own_pidns || (!c->state.complete && !c->state.straight) ? 0
+									     : kill_cgroups(c, err);
 	if (r == 0)
 		c->status = RB_STOPPED;
 	return r;

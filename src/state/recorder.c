@@ -191,12 +191,6 @@ static void write_state(struct rb_record *rec)
 	rb_state_text(&state, &rec->text);
 }
 
-/* open(2): what a kernel, or a file system, answers that has no files without a name */
-static bool has_no_tmpfile(int r)
-{
-	return r == -EOPNOTSUPP || r == -EISDIR || r == -EINVAL || r == -ENOENT;
-}
-
 static int child(void *ctx, pid_t pid, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
@@ -221,18 +215,28 @@ static int keep(void *ctx, struct rb_err *err)
 	if (r < 0)
 		return rb_fail_sys(err, -r, "keep a copy of config.json");
 	write_state(rec);
+	if (rec->run->plan->straight) {
+		r = rb_replace_file(rec->store.dir_fd, RB_STATE_NEXT, rec->text.data, rec->text.len,
+				    0600);
+		return r < 0 ? rb_fail_sys(err, -r, "write state.json") : 0;
+	}
 	rec->text_fd = rb_prepare_file(rec->store.dir_fd, rec->text.data, rec->text.len, 0600);
-	/* now, for later the program may have run already */
-	if (rec->text_fd < 0 && !has_no_tmpfile(rec->text_fd))
-		return rb_fail_sys(err, -rec->text_fd, "write state.json");
 	return 0;
 }
 
 static int created(void *ctx, struct rb_err *err)
 {
 	struct rb_record *rec = ctx;
-	int r = rec->text_fd < 0 ? rec->text_fd
-				 : rb_place_file(rec->text_fd, rec->store.dir_fd, "state.json");
+	int r;
+
+	/* it is there, and the program runs: this must not fail for want of room */
+	if (rec->run->plan->straight)
+		return renameat(rec->store.dir_fd, RB_STATE_NEXT, rec->store.dir_fd, "state.json") <
+				       0
+			       ? rb_fail_sys(err, errno, "write state.json")
+			       : 0;
+	r = rec->text_fd < 0 ? rec->text_fd
+			     : rb_place_file(rec->text_fd, rec->store.dir_fd, "state.json");
 
 	if (r < 0)
 		r = rb_replace_file(rec->store.dir_fd, "state.json", rec->text.data, rec->text.len,

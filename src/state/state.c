@@ -169,10 +169,14 @@ int rb_state_load_journal(const struct rb_store *store, struct rb_state *state, 
 
 int rb_state_load(const struct rb_store *store, struct rb_state *state, struct rb_err *err)
 {
+	/* twice: the one may become the other between two looks */
+	static const char *const files[] = { "state.json", RB_STATE_NEXT, "state.json" };
 	rb_autofree char *text = NULL;
-	size_t len;
-	int r = rb_read_file(store->dir_fd, "state.json", FILE_MAX, &text, &len);
+	size_t len = 0, i;
+	int r = -ENOENT;
 
+	for (i = 0; r == -ENOENT && i < LEN(files); i++)
+		r = rb_read_file(store->dir_fd, files[i], FILE_MAX, &text, &len);
 	if (r == -ENOENT)
 		r = rb_state_load_journal(store, state, err);
 	else if (r < 0)
@@ -181,7 +185,8 @@ int rb_state_load(const struct rb_store *store, struct rb_state *state, struct r
 		r = rb_state_parse(text, len, state, err);
 	if (r < 0)
 		return r;
-	state->complete = text != NULL;
+	state->straight = text && i == 2;
+	state->complete = text && !state->straight;
 	state->id = store->id;
 	return 0;
 }
@@ -257,9 +262,9 @@ int rb_state_status(const struct rb_store *store, const struct rb_state *state, 
 	if (!state->complete) {
 		/* who made it is dead: so is a process that waited for it, but one that needed no
 		 * word runs */
-		*ret = rb_store_is_locked(store)		      ? RB_CREATING
-		       : rb_proc_alive(state->pid, state->start_time) ? RB_RUNNING
-								      : RB_STOPPED;
+		bool runs = state->straight && rb_proc_alive(state->pid, state->start_time);
+
+		*ret = rb_store_is_locked(store) ? RB_CREATING : runs ? RB_RUNNING : RB_STOPPED;
 		return 0;
 	}
 	if (!rb_proc_alive(state->pid, state->start_time)) {

@@ -7,6 +7,9 @@
 
 #include "runbox/state.h"
 
+/** What becomes state.json when a straight run (plan.h) has been seen to execute its program */
+#define RB_STATE_NEXT "state.next"
+
 /** rb_journal_own() - is the line one of state/'s own kinds, which need no undo? */
 bool rb_journal_own(const char *line);
 

@@ -277,6 +277,14 @@ void rb_store_unlock(struct rb_store *store)
 	rb_closep(&store->lock_fd);
 }
 
+void rb_store_await(const struct rb_store *store)
+{
+	rb_autofd fd = openat(store->dir_fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+
+	while (fd >= 0 && flock(fd, LOCK_SH) < 0 && errno == EINTR)
+		;
+}
+
 bool rb_store_is_locked(const struct rb_store *store)
 {
 	rb_autofd fd = openat(store->dir_fd, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);

@@ -112,7 +112,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe exit=0
-	n=$(rb plan --bundle "$T/web" --format json | jq '.steps | map(.kind == "find-program") | index(true) + 1')
+	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "find-program") | index(true) + 1')
 	RUNBOX_FAULT=hang:create:$n "$@" "${RB[@]}" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
@@ -136,9 +136,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe pause=1
-	rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
-	n=$(rb plan --format json "$(cid web)" | jq '.steps | map(.kind == "exec") | index(true) + 1')
-	rb delete --force "$(cid web)"
+	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "exec") | index(true) + 1')
 	RUNBOX_FAULT=hang:create:$n "${RB[@]}" run --detach --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
@@ -147,18 +145,40 @@ hanging() {
 	leaks
 }
 
+@test "run: verbs wait until what runs is recorded" {
+	requires root
+	local n
+	make_bundle web
+	args web /bin/probe ready=/tmp/up pause=1
+	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "created") | index(true) + 1')
+	RUNBOX_FAULT=hang:create:$n "${RB[@]}" run --detach --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
+	runner=$!
+	wait_for 20 test -e "$T/web/rootfs/tmp/up"
+	assert_status web creating
+	"${RB[@]}" exec "$(cid web)" /bin/probe exit=0 >"$T/exec" 2>&1 </dev/null 3>&- 4>&- &
+	local waiting=$!
+	wait_for 20 grep -q lock "/proc/$waiting/wchan"
+	kill -KILL $runner
+	wait $waiting
+	rb kill "$(cid web)" KILL
+	wait_status web stopped
+	rb delete --force "$(cid web)"
+	leaks
+}
+
 @test "run: killed before it has recorded what runs: the state says so, kill and delete do their work" {
 	requires root
 	local n
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&-
-	n=$(rb plan --format json "$(cid web)" | jq '.steps | map(.kind == "created") | index(true) + 1')
-	rb delete --force "$(cid web)"
-	rm "$T/web/rootfs/tmp/up"
+	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "created") | index(true) + 1')
 	! RUNBOX_FAULT=kill-before:create:$n rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- || return 1
 	wait_for 20 test -e "$T/web/rootfs/tmp/up"
 	assert_status web running
+	rb gc
+	[ "$(rb ps --format json "$(cid web)" | jq length)" -ge 1 ]
+	rb exec "$(cid web)" /bin/probe exit=0
+	rb events --stats "$(cid web)" >/dev/null
 	run -1 rb delete "$(cid web)"
 	rb kill "$(cid web)" KILL
 	wait_status web stopped

@@ -126,6 +126,27 @@ host_is_whole() {
 	leaks
 }
 
+@test "security: what is hidden stays on top, wherever links of the image lead a mount" {
+	requires root
+	local mounts='[{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/sys", "type": "sysfs", "source": "sysfs"}'
+	make_bundle b ".mounts = $mounts, {\"destination\": \"/lnk/cgroup\", \"type\": \"cgroup\", \"source\": \"cgroup\"}]
+		| .linux.readonlyPaths = [\"/sys/fs/cgroup\"] | .linux.maskedPaths = []"
+	ln -s /sys/fs "$T/b/rootfs/lnk"
+	args b /bin/sh -c 'mkdir /sys/fs/cgroup/sub || mkdir /sys/fs/cgroup/*/sub'
+	run run_bundle b
+	[ "$status" -ne 0 ]
+	[[ $output = *"Read-only file system"* ]]
+	# nothing but what hides is mounted inside of /proc, also when that is no procfs any more
+	make_bundle b '.mounts = [{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}]
+		| .linux.maskedPaths = ["/proc/acpi", "/proc/bus"] | .linux.readonlyPaths = []'
+	mkdir -p "$T/b/rootfs/sys/fs"
+	ln -s /proc/bus "$T/b/rootfs/sys/fs/cgroup"
+	args b /bin/true
+	run -1 run_bundle b
+	[[ $output = *"nothing may be mounted inside /proc"* ]]
+	leaks
+}
+
 # no_way_out COMMAND...: a program of the host, by way of whatever descriptor could still lead there, is not what runs:
 # named by the config, by a link of the image, and as the interpreter of a script of the image. RB_WAYS_EACH=7 takes
 # each seventh descriptor only, from a random one on, for where they take long.

@@ -1268,6 +1268,67 @@ static void test_late(void)
 	}
 }
 
+/* Paths are hidden after the mounts, but for the one case where nothing can come between. */
+static void test_hidden(void)
+{
+#define PROC	   "{'destination':'/proc','type':'proc','source':'proc'}"
+#define SYS	   "{'destination':'/sys','type':'sysfs','source':'sysfs'}"
+#define CG(where)  "{'destination':'" where "','type':'cgroup','source':'cgroup'}"
+#define HIDE(path) ",'maskedPaths':['" path "']"
+	static const struct {
+		const char *name, *mounts, *linux_, *top;
+		void (*change)(struct made *m);
+		bool early;
+	} cases[] = {
+		{ "the usual mounts", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys"), "", NULL, true },
+		{ "written in another way", PROC "," DEV "," SYS "," CG("/sys//fs/./cgroup"),
+		  HIDE("/proc/keys"), "", NULL, true },
+		{ "at a path of the image", PROC "," DEV "," SYS "," CG("/lnk/cgroup"),
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "without a sysfs below", PROC "," DEV "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "with something between", PROC "," SYS "," DEV "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "with something after it",
+		  PROC "," DEV "," SYS "," CG("/sys/fs/cgroup") "," CG("/x"), HIDE("/proc/keys"),
+		  "", NULL, false },
+		{ "the mount itself", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/sys/fs/cgroup"), "", NULL, false },
+		{ "a path inside of it", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/sys/fs/cgroup/x"), "", NULL, false },
+		{ "a path of the image", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/run/x"), "", NULL, false },
+		{ "with a device", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys") ",'devices':[{'path':'/x','type':'p'}]", "", NULL, false },
+		{ "in a /dev of the image", PROC "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "with a notify socket", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
+		  HIDE("/proc/keys"), "", notify, false },
+		{ "with names", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"), HIDE("/proc/keys"),
+		  ",'runbox':{'network':{'hosts':[{'ip':'10.0.0.1','names':['a']}]}}", NULL,
+		  false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rb_autobuf top = { 0 };
+		struct config config = { .linux_ = cases[i].linux_ };
+		struct made m;
+
+		rb_buf_printf(&top, ",'mounts':[%s]%s", cases[i].mounts, cases[i].top);
+		config.top = top.data;
+		prepare(&m, RB_LAYOUT_V1);
+		if (cases[i].change)
+			cases[i].change(&m);
+		if (!ok(compile(&m, &config), "hidden: %s", cases[i].name))
+			printf("#   %s at %s\n", m.err.msg, m.err.at);
+		ok((find(&m, RB_STEP_MASK, "") < find(&m, RB_STEP_BARRIER, "attached")) ==
+			   cases[i].early,
+		   "hidden %s: %s", cases[i].early ? "early" : "at the end", cases[i].name);
+		done(&m);
+	}
+}
+
 int main(void)
 {
 	test_refusals();
@@ -1276,6 +1337,7 @@ int main(void)
 	test_order();
 	test_straight();
 	test_late();
+	test_hidden();
 	test_prints();
 	test_times();
 	test_cgroups();
