@@ -3,6 +3,17 @@
 # as: root
 load ../lib/helpers
 
+@test "plan: --run is what run does" {
+	make_bundle web
+	rb plan --run --bundle "$T/web" | grep -q 'executed .*until the program runs'
+	rb plan --bundle "$T/web" | grep -q 'wait-start .*until start'
+	args web /bin/probe exit=0
+	rb run --keep --bundle "$T/web" "$(cid web)"
+	rb plan --format json "$(cid web)" | jq -c '[.steps[].kind]' >"$T/done"
+	[ "$(rb plan --run --bundle "$T/web" --format json | jq -c '[.steps[].kind]')" = "$(cat "$T/done")" ]
+	rb delete "$(cid web)"
+}
+
 @test "plan: text, one line a step, and nothing is done" {
 	make_bundle web
 	run -0 --separate-stderr rb plan --bundle "$T/web"
