@@ -59,10 +59,10 @@ int rb_proc_open(pid_t pid, uint64_t start_time, int *ret_pidfd)
 	if (pid <= 0)
 		return -ESRCH;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	/* EINVAL, "pid is not valid" (pidfd_open(2)): it was there when it was looked up and reaped a
-	 * moment later, or it is a mere thread by now */
+	/* EINVAL, "pid is not valid" (pidfd_open(2)), or ENOENT since Linux 6.15: it was there when it
+	 * was looked up and reaped a moment later, or it is a mere thread by now */
 	if (fd < 0)
-		return errno == EINVAL ? -ESRCH : -errno;
+		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
 	r = rb_proc_stat(pid, NULL, &now);
 	/* there, but not shown: /proc is mounted with hidepid (proc(5)), so nobody can tell which it is */
 	if (r == -ESRCH && syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0)

@@ -66,7 +66,7 @@ path_of() {
 		c=$(ba from --name "$C" "--cgroup-parent=$CGROUP/run-$RT" localhost/bb)
 		t once "$c" sh -c 'echo out; exit 7'
 		t once --user user --workingdir /tmp --env A=b "$c" sh -c 'id -un; pwd; echo $A'
-		t once -v "$E/image/etc:/mnt:ro" "$c" sh -c 'cat /mnt/passwd; touch /mnt/x'
+		t once -v "$E/image/etc:/mnt:ro" "$c" sh -c 'cat /mnt/passwd; touch /mnt/x 2>&1'
 		t once --hostname here "$c" hostname
 		t once --cap-drop all --cap-add chown "$c" grep CapEff /proc/self/status
 		t once "$c" nothing | grep -oE 'executable file not found in|^\[.*'
