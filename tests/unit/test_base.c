@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -259,6 +260,7 @@ static void test_pass_fd(void)
 static void test_thread_leader(void)
 {
 	pid_t pid = fork();
+	const uint64_t end_ns = rb_now_ns() + 20000000000; /* of a machine under load */
 	char state = '?', raw[64] = "";
 	uint64_t start = 0;
 	pthread_t thread;
@@ -268,7 +270,7 @@ static void test_thread_leader(void)
 			_exit(1);
 		pthread_exit(NULL);
 	}
-	for (int i = 0; i < 5000 && !strstr(raw, ") Z "); i++) {
+	while (!strstr(raw, ") Z ") && rb_now_ns() < end_ns) {
 		rb_autofree char *text = NULL;
 		char path[32];
 
@@ -283,6 +285,36 @@ static void test_thread_leader(void)
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	ok(!rb_proc_alive(pid, start), "and then it is not");
+}
+
+static void *tell_tid(void *arg)
+{
+	int *pipe_fds = arg;
+	pid_t tid = (pid_t)syscall(SYS_gettid);
+	char word;
+
+	(void)!write(pipe_fds[1], &tid, sizeof(tid));
+	(void)!read(pipe_fds[2], &word, 1);
+	return NULL;
+}
+
+/* The pid of what was a process and has been reaped may be a mere thread's by now: it is gone, in
+ * the words of all kernels. */
+static void test_thread(void)
+{
+	int pipes[4] = { -1, -1, -1, -1 }, fd = -1;
+	pthread_t thread;
+	pid_t tid = 0;
+
+	if (pipe(pipes) < 0 || pipe(pipes + 2) < 0 ||
+	    pthread_create(&thread, NULL, tell_tid, pipes))
+		return;
+	ok(read(pipes[0], &tid, sizeof(tid)) == sizeof(tid) && tid != getpid(), "a thread");
+	is_num(rb_proc_open(tid, 1, &fd), -ESRCH, "is no process");
+	rb_closep(&pipes[3]);
+	(void)pthread_join(thread, NULL);
+	for (int i = 0; i < 3; i++)
+		rb_closep(&pipes[i]);
 }
 
 /* Around the size of the first piece, by malloc and in an arena. */
@@ -373,6 +405,7 @@ int main(void)
 	test_arena();
 	test_process();
 	test_thread_leader();
+	test_thread();
 	test_files();
 	test_read_sizes();
 	test_beside();
