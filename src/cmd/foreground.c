@@ -111,8 +111,6 @@ int rb_foreground_begin(struct rb_foreground *fg, struct rb_err *err)
 		     (const int[]) { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, 0 };
 	     *s; s++)
 		(void)sigdelset(&all, *s);
-	/* who ignores it, as a caller may have left it, is not told how a child has ended (wait(2)) */
-	(void)signal(SIGCHLD, SIG_DFL);
 	if (sigprocmask(SIG_SETMASK, &all, &fg->old_mask) < 0)
 		return rb_fail_sys(err, errno, "hold back signals");
 	fg->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -171,6 +171,8 @@ int main(int argc, char **argv)
 	(void)signal(
 		SIGPIPE,
 		SIG_IGN); /* a closed pipe is an errno like others; children get the default back */
+	/* who ignores it, as a caller may have left it, is not told how a child has ended (wait(2)) */
+	(void)signal(SIGCHLD, SIG_DFL);
 #ifdef RB_NET_IN_PROCESS
 	rb_net_local = rb_net_perform;
 #endif

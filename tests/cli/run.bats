@@ -78,7 +78,14 @@ load ../lib/helpers
 	leaks
 }
 
+# straight: for what is only in a run that goes straight to its program
+straight() {
+	requires root
+	[ "${RB_MANAGER:-}" != systemd ] || skip "needs the cgroupfs manager: the helper for systemd's is waited for"
+}
+
 @test "run: goes straight to the program; with hooks, and in create, it waits for its start" {
+	straight
 	make_bundle web
 	args web /bin/probe exit=3
 	run -3 run_bundle web --keep
@@ -119,6 +126,7 @@ hanging() {
 }
 
 @test "run: what ends it while the container is being made leaves nothing" {
+	straight
 	local signal r
 	for signal in TERM INT HUP; do
 		# a shell has its background jobs ignore SIGINT
@@ -132,7 +140,7 @@ hanging() {
 }
 
 @test "run: what ends it while the program is being executed leaves nothing" {
-	requires root
+	straight
 	local n
 	make_bundle web
 	args web /bin/probe pause=1
@@ -146,7 +154,7 @@ hanging() {
 }
 
 @test "run: verbs wait until what runs is recorded" {
-	requires root
+	straight
 	local n
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
@@ -167,7 +175,7 @@ hanging() {
 }
 
 @test "run: killed before it has recorded what runs: the state says so, kill and delete do their work" {
-	requires root
+	straight
 	local n
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
@@ -194,6 +202,7 @@ hanging() {
 }
 
 @test "run: a signal that it ignores does not end it while the container is being made" {
+	straight
 	hanging env --ignore-signal=HUP
 	kill -HUP $runner
 	[ "$(status_of web)" = creating ]
