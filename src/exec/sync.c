@@ -34,11 +34,25 @@ static int send_message(int sock, const struct message *m, size_t body, struct r
 	return 0;
 }
 
+static int fail_gone(const struct rb_run *run, struct rb_err *err)
+{
+	return rb_fail_sys(err, EPIPE, "%s ended unexpectedly",
+			   run->side == RB_SIDE_HOST ? "the container's first process"
+						     : "the runtime");
+}
+
 int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
 {
 	struct message m = { .letter = 'T', .u.t = { .token = token, .pid = run->pid } };
+	struct rb_err why = { 0 };
+	int r = send_message(run->sync, &m, sizeof(m.u.t), &why);
 
-	return send_message(run->sync, &m, sizeof(m.u.t), err);
+	if (r == 0)
+		return 0;
+	if (why.errnum == EPIPE || why.errnum == ECONNRESET)
+		return fail_gone(run, err);
+	*err = why;
+	return r;
 }
 
 void rb_sync_fail(int sock, const struct rb_err *failure)
@@ -151,10 +165,7 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		if (r < 0)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
 		if (r == 0)
-			return rb_fail_sys(err, EPIPE, "%s ended unexpectedly",
-					   run->side == RB_SIDE_HOST
-						   ? "the container's first process"
-						   : "the runtime");
+			return fail_gone(run, err);
 		r = handle(&m, &fd, &run->master, err);
 		if (r < 0)
 			return r;
