@@ -24,11 +24,14 @@
 /* close_range(2), or one by one where the kernel (before 5.9) or a filter does not have it */
 static void close_span(unsigned from, unsigned to)
 {
-	struct rlimit limit = { .rlim_cur = 1024 };
+	struct rlimit limit = { .rlim_cur = 0 };
 
 	if (close_range(from, to, 0) == 0)
 		return;
-	(void)getrlimit(RLIMIT_NOFILE, &limit); /* no descriptor of ours is above it */
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	/* the program's own may be in force already, and lower than what is open */
+	if (limit.rlim_cur < 65536)
+		limit.rlim_cur = 65536;
 	for (unsigned fd = from; fd <= to && fd < limit.rlim_cur; fd++)
 		(void)close((int)fd);
 }
