@@ -92,8 +92,11 @@ int emit_devices(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
 	size_t skipped = 0;
-	int r = may_mknod(c) ? emit_attached(c, err) : 0; /* mknod(2) asks the rules of devices */
+	/* mknod(2) asks the rules of devices */
+	int r = may_mknod(c) ? emit_attached(c, err) : 0;
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < N_DEFAULT && c->own_dev; i++)
 		if (!is_replaced(c, default_devices[i].path))
 			add_device(c, &default_devices[i], NULL);
@@ -112,7 +115,7 @@ int emit_devices(struct compile *c, struct rb_err *err)
 	if (skipped)
 		compile_warn(c, "linux.devices: %zu of them are not made, /dev is a bind mount",
 			     skipped);
-	return r;
+	return 0;
 }
 
 int emit_links(struct compile *c, struct rb_err *err)

@@ -78,6 +78,11 @@ load ../lib/helpers
 	leaks
 }
 
+# row_of KIND: its number in what `run` does with the bundle web
+row_of() {
+	rb plan --run --bundle "$T/web" --format json | jq --arg kind "$1" '.steps | map(.kind == $kind) | index(true) + 1'
+}
+
 # straight: for what is only in a run that goes straight to its program
 straight() {
 	requires root
@@ -119,7 +124,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe exit=0
-	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "find-program") | index(true) + 1')
+	n=$(row_of find-program)
 	RUNBOX_FAULT=hang:create:$n "$@" "${RB[@]}" run --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
@@ -144,7 +149,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe pause=1
-	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "exec") | index(true) + 1')
+	n=$(row_of exec)
 	RUNBOX_FAULT=hang:create:$n "${RB[@]}" run --detach --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 20 grep -qs '^process' "$ROOT/$(cid web)/journal"
@@ -158,7 +163,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "created") | index(true) + 1')
+	n=$(row_of created)
 	RUNBOX_FAULT=hang:create:$n "${RB[@]}" run --detach --bundle "$T/web" "$(cid web)" >"$T/out" 2>&1 </dev/null 3>&- 4>&- &
 	runner=$!
 	wait_for 20 test -e "$T/web/rootfs/tmp/up"
@@ -179,7 +184,7 @@ hanging() {
 	local n
 	make_bundle web
 	args web /bin/probe ready=/tmp/up pause=1
-	n=$(rb plan --run --bundle "$T/web" --format json | jq '.steps | map(.kind == "created") | index(true) + 1')
+	n=$(row_of created)
 	! RUNBOX_FAULT=kill-before:create:$n rb run --detach --bundle "$T/web" "$(cid web)" >/dev/null 2>&1 </dev/null 3>&- 4>&- || return 1
 	wait_for 20 test -e "$T/web/rootfs/tmp/up"
 	assert_status web running
