@@ -174,9 +174,10 @@ static int watch(struct rb_container *c, struct watch *w, uint64_t interval_ns, 
 static int events(struct rb_cli *cli, struct rb_err *err)
 {
 	rb_autocontainer c = RB_CONTAINER_NONE;
-	struct watch w = {
-		.id = cli->args[0], .oom = { .fd = -1, .file = -1 }, .timer = -1, .pidfd = -1
-	};
+	struct watch w = { .id = cli->args[0],
+			   .oom = { .fd = -1, .file = -1, .above = -1 },
+			   .timer = -1,
+			   .pidfd = -1 };
 	uint64_t interval_ns = DEFAULT_INTERVAL_NS;
 	struct rb_host host = { 0 };
 	const char *root;

@@ -1,7 +1,8 @@
 /* cgroup_oom.c - to be told when a container runs out of memory
  *
  * v1: an eventfd that the kernel is given through cgroup.event_control, which it also signals when the
- * cgroup goes. v2: inotify on memory.events, whose counter oom_kill tells which of its changes is one.
+ * cgroup goes. v2: inotify on memory.events, whose counter oom_kill tells which of its changes is one; what
+ * happened in it is counted in the cgroup above as well.
  * Sources: kernel cgroup-v1/memory.rst "OOM Control", cgroup-v2.rst "memory.events".
  */
 #include <errno.h>
@@ -18,29 +19,43 @@
 #include "runbox/err.h"
 #include "runbox/fd.h"
 
-static uint64_t count_kills(const struct rb_oom *w)
+/* how many were killed; -errno for a cgroup that is gone */
+static int count_kills(int file, uint64_t *ret)
 {
 	char text[512];
-	ssize_t n = pread(w->file, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(file, text, sizeof(text) - 1, 0);
 	const char *line;
 
-	if (n <= 0)
-		return w->seen; /* the cgroup is gone, so nothing more happens in it */
+	if (n < 0)
+		return -errno;
 	text[n] = '\0';
 	line = strstr(text, "oom_kill ");
-	return line ? strtoull(line + strlen("oom_kill "), NULL, 10) : w->seen;
+	*ret = line ? strtoull(line + strlen("oom_kill "), NULL, 10) : 0;
+	return 0;
 }
 
-static int open_v2(struct rb_oom *w, struct rb_err *err)
+static int watch_file(struct rb_oom *w, int file, struct rb_err *err)
 {
 	char path[32];
+
+	if (inotify_add_watch(w->fd, rb_fd_path(file, path), IN_MODIFY) < 0)
+		return rb_fail_sys(err, errno, "watch memory.events");
+	return 0;
+}
+
+static int open_v2(struct rb_oom *w, int leaf, struct rb_err *err)
+{
+	int r;
 
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (w->fd < 0)
 		return rb_fail_sys(err, errno, "make an inotify descriptor");
-	if (inotify_add_watch(w->fd, rb_fd_path(w->file, path), IN_MODIFY) < 0)
-		return rb_fail_sys(err, errno, "watch memory.events");
-	return 0;
+	r = watch_file(w, w->file, err);
+	if (r < 0)
+		return r;
+	/* the root has none, and then a manager that is faster than us has the last word */
+	w->above = openat(leaf, "../memory.events", O_RDONLY | O_CLOEXEC);
+	return w->above < 0 ? 0 : watch_file(w, w->above, err);
 }
 
 static int open_v1(struct rb_oom *w, int leaf, struct rb_err *err)
@@ -60,21 +75,41 @@ bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_MEMORY);
 	struct rb_err ignored = { 0 };
+	uint64_t kills;
 	rb_autofd fd = -1;
 	int leaf = dir ? rb_cgroup_leaf(dir, &ignored) : -1;
 
 	if (leaf >= 0)
 		fd = openat(leaf, dir->hierarchy->v2 ? "memory.events" : "memory.oom_control",
 			    O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && count_kills(&(struct rb_oom) { .file = fd }) > 0;
+	return fd >= 0 && count_kills(fd, &kills) == 0 && kills > 0;
+}
+
+/*
+ * count_news() - v2: how many were killed since the last call. A manager such as systemd may have removed the
+ * cgroup with the death of its last process, before anyone could read who died of what; what became more in
+ * the cgroup above since it was last looked at is counted then. It is looked at when anything there is new,
+ * so what others did is in it only for as long as a wake-up takes.
+ */
+static uint64_t count_news(struct rb_oom *w)
+{
+	uint64_t was = w->seen, above_was = w->above_seen, again;
+	int r;
+
+	do { /* until both are of one moment */
+		r = count_kills(w->file, &w->seen);
+		if (w->above < 0 || count_kills(w->above, &w->above_seen) < 0)
+			w->above_seen = above_was;
+	} while (r == 0 && count_kills(w->file, &again) == 0 && again != w->seen);
+	return r == 0 ? w->seen - was : w->above_seen - above_was;
 }
 
 int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_MEMORY);
-	int leaf;
+	int leaf, r;
 
-	*w = (struct rb_oom) { .fd = -1, .file = -1, .v2 = dir && dir->hierarchy->v2 };
+	*w = (struct rb_oom) { .fd = -1, .file = -1, .above = -1, .v2 = dir && dir->hierarchy->v2 };
 	if (!dir)
 		return 0; /* nobody counts its memory */
 	leaf = rb_cgroup_leaf(dir, err);
@@ -87,30 +122,31 @@ int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, st
 	if (w->file < 0)
 		return rb_fail_sys(err, errno, "open the memory events of %s%s",
 				   dir->hierarchy->mount, dir->path);
-	w->seen = count_kills(w);
-	return w->v2 ? open_v2(w, err) : open_v1(w, leaf, err);
+	r = w->v2 ? open_v2(w, leaf, err) : open_v1(w, leaf, err);
+	if (r == 0 && w->v2)
+		(void)count_news(w);
+	return r;
 }
 
 unsigned rb_oom_read(struct rb_oom *w)
 {
-	uint64_t now, was = w->seen;
 	char drop[4096];
-	bool told = false;
 
 	if (w->fd < 0)
 		return 0;
-	while (read(w->fd, drop, sizeof(drop)) > 0) /* both are emptied so */
-		told = true;
-	now = count_kills(w);
-	w->seen = now;
-	/* v1 tells first and counts later, and without a killer nothing is counted at all */
-	if (!w->v2)
-		return told && pread(w->file, drop, sizeof(drop), 0) > 0 ? 1 : 0;
-	return now > was ? (unsigned)(now - was) : 0;
+	if (w->v2) {
+		while (read(w->fd, drop, sizeof(drop)) > 0)
+			;
+		return (unsigned)count_news(w);
+	}
+	/* it tells first and counts later, and without a killer nothing is counted at all; the end of the
+	 * cgroup is told too */
+	return read(w->fd, drop, sizeof(drop)) > 0 && pread(w->file, drop, sizeof(drop), 0) > 0;
 }
 
 void rb_oom_close(struct rb_oom *w)
 {
 	rb_closep(&w->fd);
 	rb_closep(&w->file);
+	rb_closep(&w->above);
 }

@@ -95,6 +95,45 @@ parts() {
 	rb delete "$(cid web)"
 	leaks
 }
+
+# as when systemd hears of the end first
+@test "events: out of memory, told though the cgroup went before it could be read" {
+	requires busybox v2-controllers
+	make_bundle web '.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
+	args web /bin/sh -c 'while ! test -e /tmp/go; do :; done; exec tail /dev/zero'
+	start_bundle web
+	make_bundle other # the cgroup above stays
+	create_bundle other
+	watch_bundle web --interval 1h
+	wait_for 10 watching
+	kill -STOP "$WATCH"
+	touch "$T/web/rootfs/tmp/go"
+	wait_status web stopped
+	rb delete "$(cid web)"
+	kill -CONT "$WATCH"
+	wait_for 10 ended
+	jq -e --arg id "$(cid web)" -s '. == [{"type": "oom", "id": $id}]' "$T/events"
+	rb delete --force "$(cid other)"
+	leaks
+}
+
+@test "events: nothing is told of memory when the cgroup goes without that" {
+	requires busybox
+	make_bundle web '.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
+	args web /bin/sh -c 'while ! test -e /tmp/go; do :; done'
+	start_bundle web
+	watch_bundle web --interval 1h
+	wait_for 10 watching
+	kill -STOP "$WATCH"
+	touch "$T/web/rootfs/tmp/go"
+	wait_status web stopped
+	rb delete "$(cid web)"
+	kill -CONT "$WATCH"
+	wait_for 10 ended
+	[ ! -s "$T/events" ]
+	leaks
+}
+
 @test "events: a container that runs out of memory ends with 137" {
 	requires busybox
 	make_bundle web '.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
