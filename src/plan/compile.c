@@ -59,8 +59,9 @@ static compile_fn *const emitters[] = {
 	emit_oom_score,
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
-	/* meanwhile, and whoever depends on them waits (emit_attached): the cgroups that no process can
-	 * be born in, and the rules of devices, for until then the child opens none */
+	/* meanwhile, and whoever depends on them waits (emit_in_cgroups, emit_attached): the cgroups that no
+	 * process can be born in, and the rules of devices, for until then the child opens none; mknod(2) is
+	 * allowed by them all */
 	emit_cgroups_late,
 	/* first of all in the child, or meanwhile by the host side */
 	emit_attach,
@@ -91,7 +92,6 @@ static compile_fn *const emitters[] = {
 	/* runtime-linux.md "Dev symbolic links" and config-linux.md "Default Devices": after
 	 * the mounts, one of which is /dev */
 	emit_devices,
-	emit_links,
 	/* needs the devpts of the container for its pty, and /dev for the target */
 	emit_console,
 	/* after all that is made in them */
@@ -101,7 +101,7 @@ static compile_fn *const emitters[] = {
 	emit_hidden_paths,
 	/* config.md "Prestart", "CreateRuntime Hooks": after the namespaces and the mount
 	 * operations, before pivot_root; prestart before createRuntime before createContainer */
-	emit_attached,
+	emit_in_cgroups,
 	emit_mounted,
 	emit_prestart,
 	emit_create_runtime,
@@ -120,6 +120,9 @@ static compile_fn *const emitters[] = {
 	emit_root_readonly,
 	/* before the limits of the process, which its memory would be subject to */
 	emit_init,
+	/* nothing is final in the child before the host side has recorded it, and put it where it is to run
+	 * (rb_proc_beside); so late, for the host side may have to wait for a processor */
+	emit_attached,
 	/* keyring, affinity, scheduler, io priority, memory policy, rlimits, personality,
 	 * label: while the child still has the rights for them */
 	emit_process_setup,
@@ -312,20 +315,39 @@ static bool is_host_busy(const struct compile *c)
 	return false;
 }
 
-/* Once: before the first row that needs the child to be in its cgroups, at the latest before hooks. */
+/* The child waits for all of the host side's rows until here, those for which it would wait otherwise, too. */
+static int add_word(struct compile *c, const char *name)
+{
+	c->attached = true;
+	return add_barrier(c, name, RB_SIDE_HOST);
+}
+
+/* Once: before the first row that needs what the host side does for the child, at the latest before it is
+ * what it will be. */
 int emit_attached(struct compile *c, struct rb_err *err)
 {
+	(void)err; /* cannot fail */
 	if (c->attached)
 		return 0;
 	c->attached = true;
-	/* in a create always: nothing is final in the child before the host side has recorded it, and put it
-	 * where it is to run (rb_proc_beside) */
-	if (!c->exec || is_host_busy(c))
+	if (!c->exec || is_host_busy(c)) /* in a create always, see emitters[] */
 		(void)add_barrier(c, "attached", RB_SIDE_HOST); /* cannot fail */
 	emit_attach_late(c);
-	/* after attach: the cgroup of the caller becomes the root of the namespace
-	 * (cgroup_namespaces(7)); an exec enters the one that is there */
-	return emit_cgroup_ns(c, err);
+	return 0;
+}
+
+/* Once: before the first row that needs the child to be in its cgroups, at the latest before hooks. */
+int emit_in_cgroups(struct compile *c, struct rb_err *err)
+{
+	int r = 0;
+
+	if (c->in_cgroups)
+		return 0;
+	c->in_cgroups = true;
+	if (compile_enters_late(c))
+		r = emit_attached(c, err);
+	/* the cgroup of the caller becomes the root of the namespace (cgroup_namespaces(7)) */
+	return r < 0 ? r : emit_cgroup_ns(c, err);
 }
 
 /* Only the hooks of the host side need the two sides to wait for each other here. */
@@ -343,16 +365,14 @@ static int emit_mounted(struct compile *c, struct rb_err *err)
 static int emit_hooked(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	return has_host_hooks(c) ? add_barrier(c, "hooked", RB_SIDE_HOST) : 0;
+	return has_host_hooks(c) ? add_word(c, "hooked") : 0;
 }
 
 static int emit_networked(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	/* "hooked" comes later than all of the host's rows before it */
-	return compile_has_links(c) && !has_host_hooks(c)
-		       ? add_barrier(c, "networked", RB_SIDE_HOST)
-		       : 0;
+	return compile_has_links(c) && !has_host_hooks(c) ? add_word(c, "networked") : 0;
 }
 
 static int emit_ready(struct compile *c, struct rb_err *err)
@@ -408,7 +428,8 @@ static int emit_create_runtime(struct compile *c, struct rb_err *err)
 
 static int emit_create_container(struct compile *c, struct rb_err *err)
 {
-	(void)err; /* cannot fail */
+	if (c->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
+		(void)emit_attached(c, err); /* cannot fail */
 	return add_hooks(c, RB_HOOK_CREATE_CONTAINER, RB_SIDE_CHILD);
 }
 

@@ -389,6 +389,13 @@ int emit_attach(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+bool compile_enters_late(const struct compile *c)
+{
+	bool by_itself = attaches_itself(c) && !is_late(c);
+
+	return !by_itself && c->n_dirs > (c->into ? 1 : 0);
+}
+
 void emit_attach_late(struct compile *c)
 {
 	if (is_late(c) && !c->exec)

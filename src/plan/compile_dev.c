@@ -87,16 +87,31 @@ static bool is_replaced(struct compile *c, const char *path)
 	return false;
 }
 
-/** emit_devices() - default ones first, then in the order of the config. */
+static void add_links(struct compile *c)
+{
+	for (size_t i = 0; i < sizeof(default_links) / sizeof(default_links[0]) && c->own_dev;
+	     i++) {
+		struct rb_step *step;
+
+		if (!rb_streq(default_links[i].path, "/dev/ptmx") &&
+		    is_replaced(c, default_links[i].path))
+			continue;
+		step = compile_add(c, RB_STEP_SYMLINK, NULL);
+		step->u.link.path = default_links[i].path;
+		step->u.link.target = default_links[i].target;
+	}
+}
+
+/** emit_devices() - once: default ones first, then in the order of the config, then links. */
 int emit_devices(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
 	size_t skipped = 0;
-	/* mknod(2) asks the rules of devices */
-	int r = may_mknod(c) ? emit_attached(c, err) : 0;
 
-	if (r < 0)
-		return r;
+	(void)err; /* cannot fail */
+	if (c->has_devices)
+		return 0;
+	c->has_devices = true;
 	for (size_t i = 0; i < N_DEFAULT && c->own_dev; i++)
 		if (!is_replaced(c, default_devices[i].path))
 			add_device(c, &default_devices[i], NULL);
@@ -115,23 +130,7 @@ int emit_devices(struct compile *c, struct rb_err *err)
 	if (skipped)
 		compile_warn(c, "linux.devices: %zu of them are not made, /dev is a bind mount",
 			     skipped);
-	return 0;
-}
-
-int emit_links(struct compile *c, struct rb_err *err)
-{
-	(void)err; /* cannot fail */
-	for (size_t i = 0; i < sizeof(default_links) / sizeof(default_links[0]) && c->own_dev;
-	     i++) {
-		struct rb_step *step;
-
-		if (!rb_streq(default_links[i].path, "/dev/ptmx") &&
-		    is_replaced(c, default_links[i].path))
-			continue;
-		step = compile_add(c, RB_STEP_SYMLINK, NULL);
-		step->u.link.path = default_links[i].path;
-		step->u.link.target = default_links[i].target;
-	}
+	add_links(c);
 	return 0;
 }
 

@@ -59,11 +59,16 @@ static bool is_of_net(const struct rb_mount *m)
 }
 
 /* Does the child have to be in its cgroups? A cgroup mount shows the namespace of whoever makes it, or
- * directories that have to be there; rules of devices hold for a block device, and the memory of what is
- * copied up is the container's. */
+ * directories that have to be there, and the memory of what is copied up is the container's. */
 static bool is_of_cgroup(const struct rb_mount *m)
 {
-	return is_cgroup(m) || m->opts.tmpcopyup || (!is_virtual(m) && !type_is(m, "sysfs"));
+	return is_cgroup(m) || m->opts.tmpcopyup;
+}
+
+/* May it open a block device, for which the rules of devices hold? */
+static bool is_of_device(const struct rb_mount *m)
+{
+	return !is_virtual(m) && !type_is(m, "sysfs");
 }
 
 /* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to
@@ -451,13 +456,13 @@ static bool has_dev_mount(struct compile *c)
 }
 
 /*
- * May paths be hidden before mount @i, so that the child does that where it would only wait? A path may lead
- * elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc, where nothing
+ * May all that follows mount @i go before it, so that the child does that where it would only wait? A path may
+ * lead elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc, where nothing
  * may be mounted but what hides. So @i has to be the last mount, the usual one of cgroups, right on a sysfs
- * that is strictly at /sys; and nothing is put at a path of the image after it, for the default devices are
- * in a /dev of the container's own.
+ * that is strictly at /sys; and nothing else is put at a path of the image, for the default devices are in
+ * a /dev of the container's own.
  */
-static bool may_hide_before(struct compile *c, size_t i)
+static bool may_be_last(struct compile *c, size_t i)
 {
 	static const char dest[] = "/sys/fs/cgroup";
 	const struct rb_linux *l = &c->spec->linux_;
@@ -469,17 +474,32 @@ static bool may_hide_before(struct compile *c, size_t i)
 	       are_apart(c, &l->readonly_paths, dest) && are_apart(c, &l->masked_paths, dest);
 }
 
+/* What has to be there, or to hold, before mount @i. */
+static int emit_before_mount(struct compile *c, size_t i, struct rb_err *err)
+{
+	const struct rb_mount *m = &c->mounts[i];
+	int r = 0;
+
+	if (is_of_cgroup(m) && !c->in_cgroups && compile_enters_late(c) && may_be_last(c, i)) {
+		r = emit_devices(c, err);
+		if (r == 0)
+			r = emit_hidden_paths(c, err);
+	}
+	if (r == 0 && is_of_cgroup(m))
+		r = emit_in_cgroups(c, err);
+	if (r == 0 && is_of_device(m))
+		r = emit_attached(c, err);
+	if (r == 0 && is_of_net(m))
+		r = emit_loopback(c, err);
+	return r;
+}
+
 int emit_mounts(struct compile *c, struct rb_err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
-		if (is_of_cgroup(&c->mounts[i]) && !c->attached && may_hide_before(c, i))
-			r = emit_hidden_paths(c, err);
-		if (r == 0 && is_of_cgroup(&c->mounts[i]))
-			r = emit_attached(c, err);
-		if (r == 0 && is_of_net(&c->mounts[i]))
-			r = emit_loopback(c, err);
+		r = emit_before_mount(c, i, err);
 		if (r == 0)
 			r = add_mount(c, RB_STEP_MOUNT, i, err);
 	}

@@ -26,13 +26,15 @@ struct compile {
 	const struct rb_cgroup_dir *into; /* the v2 one: the child is born in it; NULL without v2 */
 	struct rb_scope scope;		  /* of the systemd manager; unit NULL for the other one */
 	bool exec;			  /* a further process in a container that is there */
-	struct rb_mount *mounts;	/* config mounts as they will be made: see check_mounts() */
-	bool attached;			/* emit_attached() was there */
-	bool hidden;			/* emit_hidden_paths() was there */
-	bool has_loopback;		/* emit_loopback() was there */
-	bool own_dev;			/* /dev is the container's own and gets its devices */
-	struct rb_caps caps;		/* as they can be granted, by emit_credentials() */
-	bool network_only;		/* another runtime does the rest, netDevices too */
+	struct rb_mount *mounts; /* config mounts as they will be made: see check_mounts() */
+	bool attached;		 /* the child has waited for the host side, emit_attached() */
+	bool in_cgroups;	 /* emit_in_cgroups() was there */
+	bool hidden;		 /* emit_hidden_paths() was there */
+	bool has_devices;	 /* emit_devices() was there */
+	bool has_loopback;	 /* emit_loopback() was there */
+	bool own_dev;		 /* /dev is the container's own and gets its devices */
+	struct rb_caps caps;	 /* as they can be granted, by emit_credentials() */
+	bool network_only;	 /* another runtime does the rest, netDevices too */
 	const char *root_path, *bundle; /* absolute, cleaned; for comparing, never for opening */
 };
 
@@ -53,8 +55,9 @@ char *compile_clean(struct rb_arena *a, const char *base, const char *path);
 /** compile_below() - is @path the directory @dir or below it? Both cleaned. */
 bool compile_below(const char *path, const char *dir);
 
-/* compile.c: the wait for the host side's attach, which rows of other files may need early */
+/* compile.c: the wait for the host side, and what it means for cgroups; rows of other files may need them early */
 int emit_attached(struct compile *c, struct rb_err *err);
+int emit_in_cgroups(struct compile *c, struct rb_err *err);
 
 /* check.c: fields that stand for themselves, and those of later versions */
 int check_options(struct compile *c, struct rb_err *err);
@@ -92,6 +95,8 @@ int emit_cgroups_early(struct compile *c, struct rb_err *err);
 int emit_cgroups_late(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
 void emit_attach_late(struct compile *c);
+/** compile_enters_late() - is the child in all its cgroups only once it has waited for the host side? */
+bool compile_enters_late(const struct compile *c);
 int check_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt_enter(struct compile *c, struct rb_err *err);
@@ -121,7 +126,6 @@ int emit_root_readonly(struct compile *c, struct rb_err *err);
 /* compile_dev.c */
 int check_devices(struct compile *c, struct rb_err *err);
 int emit_devices(struct compile *c, struct rb_err *err);
-int emit_links(struct compile *c, struct rb_err *err);
 int emit_console(struct compile *c, struct rb_err *err);
 
 /* compile_net.c */

@@ -564,7 +564,6 @@ static const struct {
 	{ RB_STEP_CONSOLE, "" },
 	{ RB_STEP_READONLY, "/proc/sys" },
 	{ RB_STEP_MASK, "/proc/keys" },
-	{ RB_STEP_BARRIER, "attached" },
 	{ RB_STEP_CGROUP_NS, "" },
 	{ RB_STEP_BARRIER, "mounted" },
 	{ RB_STEP_HOOK, "/1" },
@@ -1201,7 +1200,7 @@ static void test_straight(void)
 		   cases[i].name);
 		/* the host side's last word comes after it has kept all that is needed later */
 		ok(find(&m, RB_STEP_KEEP, "") < find(&m, RB_STEP_BARRIER, "attached") &&
-			   find(&m, RB_STEP_BARRIER, "attached") < find(&m, RB_STEP_AFFINITY, ""),
+			   find(&m, RB_STEP_BARRIER, "attached") < find(&m, RB_STEP_KEYRING, ""),
 		   "%s: kept, let go, then final", cases[i].name);
 		done(&m);
 	}
@@ -1216,28 +1215,48 @@ static void test_late(void)
 		const char *namespaces, *top;
 		enum rb_cgroup_layout layout;
 		bool cgroup_late, rules_late;
+		bool waits; /* the mount, for the host side */
 	} cases[] = {
-		{ "v1", ALL_NS, NULL, RB_LAYOUT_V1, true, true },
-		{ "v2", ALL_NS, NULL, RB_LAYOUT_V2, false, true },
-		{ "hybrid", ALL_NS, NULL, RB_LAYOUT_HYBRID, false, true },
-		{ "v1, the host's pids", "{'type':'mount'}", NULL, RB_LAYOUT_V1, false, false },
+		{ "v1", ALL_NS, NULL, RB_LAYOUT_V1, true, true, false },
+		{ "v2", ALL_NS, NULL, RB_LAYOUT_V2, false, true, false },
+		{ "hybrid", ALL_NS, NULL, RB_LAYOUT_HYBRID, false, true, false },
+		{ "v1, the host's pids", "{'type':'mount'}", NULL, RB_LAYOUT_V1, false, false,
+		  false },
 		{ "v1, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V1, false,
-		  false },
+		  false, false },
 		{ "v2, a pod's pids", "{'type':'mount'}," JOIN("pid"), NULL, RB_LAYOUT_V2, false,
-		  false },
+		  false, false },
 		{ "v1, somebody's mounts", "{'type':'pid'}," JOIN("mount"), NULL, RB_LAYOUT_V1,
-		  false, true },
-		{ "v1, the host's mounts", "{'type':'pid'}", NULL, RB_LAYOUT_V1, true, true },
+		  false, true, false },
+		{ "v1, the host's mounts", "{'type':'pid'}", NULL, RB_LAYOUT_V1, true, true,
+		  false },
 		{ "v1, a file system with a device", ALL_NS,
 		  ",'mounts':[{'destination':'/x','type':'ext4','source':'/dev/x'}]", RB_LAYOUT_V1,
-		  true, true },
+		  true, true, true },
+		{ "v2, a file system with a device", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'ext4','source':'/dev/x'}]", RB_LAYOUT_V2,
+		  false, true, true },
 		{ "v1, what is copied up", ALL_NS,
 		  ",'mounts':[{'destination':'/"
 		  "x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
-		  RB_LAYOUT_V1, true, true },
+		  RB_LAYOUT_V1, true, true, true },
+		{ "v2, what is copied up", ALL_NS,
+		  ",'mounts':[{'destination':'/"
+		  "x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
+		  RB_LAYOUT_V2, false, true, false },
 		{ "v1, a cgroup mount", ALL_NS,
 		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V1,
-		  true, true },
+		  true, true, true },
+		{ "v2, a cgroup mount", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V2,
+		  false, true, false },
+		{ "hybrid, a cgroup mount", ALL_NS,
+		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_HYBRID,
+		  false, true, false },
+		{ "v1, a hook", ALL_NS, ",'hooks':{'createContainer':[{'path':'/1'}]}",
+		  RB_LAYOUT_V1, true, true, false },
+		{ "v2, a hook", ALL_NS, ",'hooks':{'createContainer':[{'path':'/1'}]}",
+		  RB_LAYOUT_V2, false, true, false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -1259,8 +1278,12 @@ static void test_late(void)
 		ok(find(&m, RB_STEP_DEVICE_RULES, "") < attached &&
 			   find(&m, RB_STEP_CGROUP, "") < attached,
 		   "%s: both before the child is let go", name);
-		ok(!cases[i].top || find(&m, RB_STEP_MOUNT, "/x") > attached,
-		   "%s: that mount waits for them", name);
+		ok((find(&m, RB_STEP_MOUNT, "/x") > attached) == cases[i].waits,
+		   "%s: that mount %s for them", name, cases[i].waits ? "waits" : "does not wait");
+		ok(!count(&m, RB_STEP_HOOK) || find(&m, RB_STEP_HOOK, "") > attached,
+		   "%s: that hook waits for them", name);
+		ok(attached < find(&m, RB_STEP_KEYRING, ""), "%s: let go before it is itself",
+		   name);
 		ok(!count(&m, RB_STEP_ATTACH) ||
 			   find(&m, RB_STEP_ATTACH, "") > find(&m, RB_STEP_CGROUP, ""),
 		   "%s: moved into what is there", name);
