@@ -225,12 +225,13 @@ static int make_parents(int mount_fd, const struct rb_cgroup_dir *dir, struct rb
 	return made;
 }
 
-/* Is it frozen, itself or by a parent? */
-static bool is_frozen(int fd, const struct rb_cgroup_dir *dir)
+/* Is it frozen, itself or by a parent? One that is made right below the root is not: we are below that, too. */
+static bool is_frozen(int fd, const struct rb_cgroup_dir *dir, bool found)
 {
 	rb_autofree char *text = NULL;
 
-	if (!(dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)))
+	if (!(dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)) ||
+	    (!found && !strchr(dir->path + 1, '/')))
 		return false;
 	if (rb_read_file(fd, dir->hierarchy->v2 ? "cgroup.events" : "freezer.state", 4096, &text,
 			 NULL) < 0)
@@ -275,7 +276,7 @@ static int check_leaf(int fd, const struct rb_cgroup_dir *dir, bool found, struc
 		return rb_err_hint(
 			err, "each container needs a cgroup of its own; change linux.cgroupsPath");
 	}
-	if (is_frozen(fd, dir)) {
+	if (is_frozen(fd, dir, found)) {
 		(void)rb_fail(err, RB_ERR_STATE, "the cgroup %s is frozen", path.data);
 		return rb_err_hint(err, "a container in it would never start; thaw it, or change "
 					"linux.cgroupsPath");

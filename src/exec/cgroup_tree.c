@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -536,14 +537,13 @@ static int remove_tree(const char *path, bool keep)
 /* Parents that runbox made: marked, or below what was there before it came. */
 static void remove_parents(const char *path, const char *mount, const char *base)
 {
-	rb_autofree char *parent = rb_xstrdup(path);
 	size_t base_len = base ? strlen(base) : SIZE_MAX;
+	char parent[PATH_MAX], *slash;
 
-	for (;;) {
-		char *slash = strrchr(parent, '/');
-
-		if (!slash || (size_t)(slash - parent) <= strlen(mount))
-			return;
+	if (strlen(path) >= sizeof(parent))
+		return; /* the system calls would not take it */
+	strcpy(parent, path);
+	while ((slash = strrchr(parent, '/')) && (size_t)(slash - parent) > strlen(mount)) {
 		*slash = '\0';
 		if (strlen(parent) <= base_len && !rb_cgroup_is_made_parent(parent))
 			return;

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -82,23 +83,33 @@ static int read_caps(struct rb_host *host, uint64_t ask)
 
 /* The older ones are taken for granted: clone(2) says when a kernel has been built without one, and
  * each look at /proc/self/ns makes an inode. */
-#define OLD_NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID)
+#define OLD_NAMESPACES                                                                             \
+	((unsigned long)(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID | \
+			 CLONE_NEWCGROUP))
 
-static void read_namespaces(struct rb_host *host, bool all)
+static bool names_namespace(const struct rb_spec *spec, unsigned long flag)
 {
-	rb_autofd dir = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
+	for (size_t i = 0; i < spec->linux_.n_namespaces; i++)
+		if (rb_ns_types[spec->linux_.namespaces[i].type].flag == flag)
+			return true;
+	return false;
+}
 
-	host->namespaces = all ? 0 : OLD_NAMESPACES;
-	if (dir < 0)
-		return; /* no /proc: the executor says so */
+static void read_namespaces(struct rb_host *host, const struct rb_spec *spec)
+{
 	for (const struct rb_ns_type *t = rb_ns_types; t->name; t++) {
-		bool user = t->flag == CLONE_NEWUSER;
+		bool user = t->flag == CLONE_NEWUSER, old = t->flag & OLD_NAMESPACES;
+		char path[64];
+		struct stat st;
 
-		if (t->flag & host->namespaces)
+		if (spec && old)
+			host->namespaces |= t->flag;
+		if (spec && (old || (!user && !names_namespace(spec, t->flag))))
 			continue;
-		/* only the user namespace itself is asked for; the links of the others do */
-		if (fstatat(dir, t->file, &st, user ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", t->file); /* fits */
+		/* only the user namespace itself is asked for; the links of the others do. Without /proc
+		 * there is nothing: the executor says so */
+		if (fstatat(AT_FDCWD, path, &st, user ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		host->namespaces |= t->flag;
 		if (user)
@@ -223,11 +234,12 @@ static unsigned controller_bits(const char *names, const char *separators)
 static unsigned v2_controllers(const char *mount, unsigned held_by_v1)
 {
 	rb_autofree char *text = NULL;
-	rb_autofd dir = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rb_autobuf path = { 0 };
 	unsigned bits = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) |
 			RB_CG_BIT(RB_CG_PERF_EVENT);
 
-	if (dir >= 0 && rb_read_file(dir, "cgroup.controllers", 4096, &text, NULL) == 0) {
+	rb_buf_printf(&path, "%s/cgroup.controllers", mount);
+	if (rb_read_file(AT_FDCWD, path.data, 4096, &text, NULL) == 0) {
 		bits |= controller_bits(text, " \n");
 		if (has_word(text, " \n", "io", 2))
 			bits |= RB_CG_BIT(RB_CG_BLKIO);
@@ -365,7 +377,8 @@ static void only_v2(struct rb_arena *arena, struct rb_host *host, const struct o
 		if (*own[i].names == '\0')
 			line = own[i];
 	rb_buf_printf(&path, CGROUP_ROOT "%s", line.path);
-	if (is_cgroup(path.data, true))
+	/* of the root that is known already */
+	if (rb_streq(line.path, "/") || is_cgroup(path.data, true))
 		add_hierarchy(arena, host, &line, CGROUP_ROOT, line.path);
 	else
 		from_mountinfo(arena, host, &line, 1);
@@ -395,10 +408,10 @@ static void set_layout(struct rb_host *host)
 
 static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_err *err)
 {
-	rb_autofree char *text = NULL;
 	struct own_line own[MAX_OWN];
-	size_t n;
-	int r = rb_read_file(AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text, NULL);
+	size_t n, len;
+	char *text;
+	int r = rb_read_file_to(arena, AT_FDCWD, "/proc/self/cgroup", 1 << 20, &text, &len);
 
 	if (r == -ENOENT)
 		return 0; /* a kernel without cgroups */
@@ -424,7 +437,7 @@ int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_
 	r = read_caps(host, named_caps(spec));
 	if (r < 0)
 		return rb_fail_sys(err, -r, "read capabilities");
-	read_namespaces(host, !spec);
+	read_namespaces(host, spec);
 	host->root_is_rootfs = root_is_rootfs();
 	if (!spec || names_label(spec))
 		read_lsm(host);

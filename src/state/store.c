@@ -323,10 +323,9 @@ int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret,
 		     struct rb_err *err)
 {
-	rb_autofree char *text = NULL;
 	size_t n = 0, len;
-	char **v;
-	int r = rb_read_file(store->dir_fd, "journal", JOURNAL_MAX, &text, &len);
+	char *text, **v;
+	int r = rb_read_file_to(arena, store->dir_fd, "journal", JOURNAL_MAX, &text, &len);
 
 	*ret = (struct rb_strv) { 0 };
 	if (r == -ENOENT)
@@ -336,8 +335,11 @@ int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struc
 	for (size_t i = 0; i < len; i++)
 		n += text[i] == '\n';
 	v = rb_arena_alloc(arena, (n + 1) * sizeof(*v));
-	for (char *p = text, *end; (end = strchr(p, '\n')); p = end + 1)
-		v[ret->n++] = rb_arena_strndup(arena, p, (size_t)(end - p));
+	/* what comes after the last newline was cut short */
+	for (char *p = text, *end; (end = strchr(p, '\n')); p = end + 1) {
+		*end = '\0';
+		v[ret->n++] = p;
+	}
 	ret->v = v;
 	return 0;
 }
