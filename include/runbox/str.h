@@ -12,6 +12,14 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Large and all zero: behind the small ones, which then lie together, for each page that is written to is paid
+ * for, by the child again. x86-64 has a section for it (System V ABI AMD64, "Special Sections"). */
+#ifdef __x86_64__
+#define RB_LARGE __attribute__((section(".lbss")))
+#else
+#define RB_LARGE
+#endif
+
 /** Bump allocator: all memory is zeroed, nothing is freed alone. */
 struct rb_arena {
 	struct rb_arena_block *top;

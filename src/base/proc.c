@@ -207,18 +207,19 @@ static long own_cpus(unsigned long cpus[8192 / LONG_BITS]) /* the largest kernel
 
 bool rb_proc_idle_cpu(void)
 {
-	unsigned long cpus[8192 / LONG_BITS];
-	unsigned running = 0, count = 0;
+	unsigned long cpus[8192 / LONG_BITS], running;
+	unsigned count = 0;
 	long size = own_cpus(cpus);
-	char text[128];
+	char text[128], *at = text;
 	rb_autofd fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (n < 0 || size < 0)
 		return true;
 	text[n] = '\0';
-	if (sscanf(text, "%*s %*s %*s %u/", &running) != 1)
-		return true;
+	for (int i = 0; i < 3 && at; i++) /* "0.20 0.18 0.12 1/80 11206", proc(5) */
+		at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+	running = at ? strtoul(at, NULL, 10) : 0;
 	for (size_t i = 0; i < (size_t)size / sizeof(cpus[0]); i++)
 		count += (unsigned)__builtin_popcountl(cpus[i]);
 	return running < count;

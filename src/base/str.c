@@ -34,7 +34,7 @@ struct rb_arena_block {
 #define POOL_BLOCKS 12
 #endif
 
-static _Alignas(
+static RB_LARGE _Alignas(
 	max_align_t) char pool[POOL_BLOCKS + 1][sizeof(struct rb_arena_block) + ARENA_BLOCK];
 static uint32_t pool_taken; /* a bit for each; threads may allocate */
 

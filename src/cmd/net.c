@@ -102,7 +102,7 @@ static void view(struct subject *s, const char *name, struct rb_net_view *v)
 
 static int show(struct rb_cli *cli, const char *root, struct rb_err *err)
 {
-	static struct rb_net_view v[MAX_DEVICES];
+	static RB_LARGE struct rb_net_view v[MAX_DEVICES];
 	auto_subject s = SUBJECT_NONE;
 	rb_autobuf out = { 0 };
 	size_t n = 0;
@@ -301,7 +301,7 @@ static int add_container(struct rb_cli *cli, const char *root, const char *id, u
 
 static int partition(struct rb_cli *cli, const char *root, struct rb_err *err)
 {
-	static struct cuts cuts;
+	static RB_LARGE struct cuts cuts;
 	unsigned group = 1;
 	char *text, *word;
 	int r = 0;

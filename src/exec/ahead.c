@@ -61,33 +61,34 @@ int rb_loopback_up(void)
 /* on a stack that nobody else knows of */
 #define BESIDE __attribute__((no_sanitize("address")))
 
-/* As rb_loopback_up(); whether lo is up is seen by its row, which says what is wrong */
-static void BESIDE loopback_up(void)
+/* As rb_loopback_up(); where it is not, its row tries again and says what is wrong */
+static bool BESIDE loopback_up(void)
 {
 	struct ifreq req;
 	long sock = rb_raw(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0);
+	bool up = false;
 
 	if (sock < 0)
-		return;
+		return false;
 	__builtin_memset(&req, 0, sizeof(req));
 	req.ifr_name[0] = 'l';
 	req.ifr_name[1] = 'o';
 	if (rb_raw(SYS_ioctl, sock, SIOCGIFFLAGS, (long)&req, 0, 0) == 0) {
 		req.ifr_flags |= IFF_UP;
-		(void)rb_raw(SYS_ioctl, sock, SIOCSIFFLAGS, (long)&req, 0, 0);
+		up = rb_raw(SYS_ioctl, sock, SIOCSIFFLAGS, (long)&req, 0, 0) == 0;
 	}
 	(void)rb_raw(SYS_close, sock, 0, 0, 0, 0); /* only asked */
+	return up;
 }
 
-/* One message, with the namespace if there is one; the child may be gone */
-static void BESIDE send_net(int sock, long ns_fd)
+/* One message, with the namespace if there is one: is its lo up? The child may be gone */
+static void BESIDE send_net(int sock, long ns_fd, char up)
 {
 	union {
 		struct cmsghdr head;
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
-	char word = 'N';
-	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
+	struct iovec iov = { .iov_base = &up, .iov_len = 1 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (ns_fd >= 0) {
@@ -107,20 +108,21 @@ static int BESIDE make_net(void *arg)
 	static const char path[] = "/proc/thread-self/ns/net";
 	struct rb_ahead *a = arg;
 	long fd = rb_raw(SYS_unshare, CLONE_NEWNET, 0, 0, 0, 0);
+	bool up = false;
 
 	if (fd == 0) {
-		loopback_up();
+		up = loopback_up();
 		fd = rb_raw(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0);
 	}
 	a->ns_fd = fd;
-	send_net(a->to_child, fd);
+	send_net(a->to_child, fd, up);
 	return 0;
 }
 
 /* All signals are held back in it: those for us are for the one thread that we have. */
 static int start_thread(struct rb_ahead *a)
 {
-	static _Alignas(4096) char stack[16384]; /* one run, one thread */
+	static RB_LARGE _Alignas(4096) char stack[16384]; /* one run, one thread */
 	const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
 			  CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 	sigset_t all, old;
@@ -212,8 +214,8 @@ void rb_ahead_child(struct rb_run *run)
 
 int rb_ahead_enter(struct rb_run *run)
 {
-	char word;
-	struct iovec iov = { .iov_base = &word, .iov_len = 1 };
+	char up = 0;
+	struct iovec iov = { .iov_base = &up, .iov_len = 1 };
 	rb_autofd fd = -1;
 	int r;
 
@@ -221,5 +223,7 @@ int rb_ahead_enter(struct rb_run *run)
 	r = fd >= 0 ? setns(fd, CLONE_NEWNET) : unshare(CLONE_NEWNET);
 
 	rb_closep(&run->ahead->child);
-	return r < 0 ? -errno : 0;
+	if (r < 0)
+		return -errno;
+	return fd >= 0 && up;
 }

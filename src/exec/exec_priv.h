@@ -206,7 +206,7 @@ int rb_caps_apply(const struct rb_caps *sets);
 int rb_ahead_net(struct rb_run *run);
 void rb_ahead_done(struct rb_run *run);
 /** rb_ahead_child() - first of all in the child; rb_ahead_enter() - wait for it, and enter. Return:
- * 0 or -errno */
+ * 1 when its lo is up, 0 when that is not known, or -errno */
 void rb_ahead_child(struct rb_run *run);
 int rb_ahead_enter(struct rb_run *run);
 /** rb_loopback_up() - lo of the caller's network namespace. Return: 0 or -errno */

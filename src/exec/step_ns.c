@@ -112,7 +112,8 @@ int rb_step_loopback(struct rb_run *run, const struct rb_step *step, struct rb_e
 	(void)step;
 	if (r < 0)
 		return rb_fail_sys(err, -r, "make a network namespace");
-	r = rb_loopback_up();
+	if (r == 0)
+		r = rb_loopback_up();
 	return r < 0 ? rb_fail_sys(err, -r, "set the loopback device up") : 0;
 }
 
