@@ -85,8 +85,9 @@ struct rb_oom {
 /** rb_oom_happened() - was a process of a new container killed because its memory was used up? */
 bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n);
 int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err);
-/** rb_oom_read() - Return: how often it did since the last call; the kernel may join two into one */
-unsigned rb_oom_read(struct rb_oom *w);
+/** rb_oom_read() - Return: how often it did since the last call; the kernel may join two into one
+ * @ended: the container has, so its cgroup may be gone */
+unsigned rb_oom_read(struct rb_oom *w, bool ended);
 void rb_oom_close(struct rb_oom *w);
 /** rb_cgroup_remove() - remove the directory, nested ones, and parents that runbox made and nobody
  * needs. "Already gone" is success. */

@@ -104,11 +104,11 @@ static int print_stats(const struct watch *w, struct rb_err *err)
 	return rb_print(&out, err);
 }
 
-static int print_ooms(struct watch *w, struct rb_err *err)
+static int print_ooms(struct watch *w, bool ended, struct rb_err *err)
 {
 	int r = 0;
 
-	for (unsigned n = rb_oom_read(&w->oom); r == 0 && n; n--) {
+	for (unsigned n = rb_oom_read(&w->oom, ended); r == 0 && n; n--) {
 		rb_autobuf out = { 0 };
 
 		rb_buf_add(&out, "{\"type\":\"oom\",\"id\":");
@@ -149,7 +149,7 @@ static int loop(struct watch *w, struct rb_err *err)
 		}
 		/* at the end too: it may have been the reason */
 		if (p[0].revents || p[1].revents)
-			r = print_ooms(w, err);
+			r = print_ooms(w, p[0].revents, err);
 		if (r < 0 || p[0].revents)
 			return r;
 		if (p[2].revents && read(w->timer, &ticks, sizeof(ticks)) > 0)

@@ -26,8 +26,8 @@ static int count_kills(int file, uint64_t *ret)
 	ssize_t n = pread(file, text, sizeof(text) - 1, 0);
 	const char *line;
 
-	if (n < 0)
-		return -errno;
+	if (n <= 0)
+		return n < 0 ? -errno : -ENODATA;
 	text[n] = '\0';
 	line = strstr(text, "oom_kill ");
 	*ret = line ? strtoull(line + strlen("oom_kill "), NULL, 10) : 0;
@@ -45,6 +45,7 @@ static int watch_file(struct rb_oom *w, int file, struct rb_err *err)
 
 static int open_v2(struct rb_oom *w, int leaf, struct rb_err *err)
 {
+	struct rb_err ignored = { 0 };
 	int r;
 
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -55,7 +56,9 @@ static int open_v2(struct rb_oom *w, int leaf, struct rb_err *err)
 		return r;
 	/* the root has none, and then a manager that is faster than us has the last word */
 	w->above = openat(leaf, "../memory.events", O_RDONLY | O_CLOEXEC);
-	return w->above < 0 ? 0 : watch_file(w, w->above, err);
+	if (w->above >= 0 && watch_file(w, w->above, &ignored) < 0)
+		rb_closep(&w->above);
+	return 0;
 }
 
 static int open_v1(struct rb_oom *w, int leaf, struct rb_err *err)
@@ -86,22 +89,31 @@ bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n)
 }
 
 /*
- * count_news() - v2: how many were killed since the last call. A manager such as systemd may have removed the
- * cgroup with the death of its last process, before anyone could read who died of what; what became more in
- * the cgroup above since it was last looked at is counted then. It is looked at when anything there is new,
- * so what others did is in it only for as long as a wake-up takes.
+ * count_news() - v2: how many were killed since the last call
+ * @ended: the container; a manager such as systemd may have removed the cgroup with the death of its last process,
+ * before anyone could read who died of what. What became more in the cgroup above since it was last looked at is
+ * counted then. It is looked at whenever anything there is new, which the kernel tells 10 ms late at most, so what
+ * others did in that time is all that could be taken for the container's.
  */
-static uint64_t count_news(struct rb_oom *w)
+static uint64_t count_news(struct rb_oom *w, bool ended)
 {
-	uint64_t was = w->seen, above_was = w->above_seen, again;
+	uint64_t own, again = 0, above, news = 0;
 	int r;
 
 	do { /* until both are of one moment */
-		r = count_kills(w->file, &w->seen);
-		if (w->above < 0 || count_kills(w->above, &w->above_seen) < 0)
-			w->above_seen = above_was;
-	} while (r == 0 && count_kills(w->file, &again) == 0 && again != w->seen);
-	return r == 0 ? w->seen - was : w->above_seen - above_was;
+		above = w->above_seen;
+		r = count_kills(w->file, &own);
+		if (w->above >= 0)
+			(void)count_kills(w->above, &above); /* it may be gone too */
+	} while (r == 0 && (count_kills(w->file, &again) < 0 || again != own));
+	if (r == 0) {
+		news = own > w->seen ? own - w->seen : 0;
+		w->seen = own;
+	} else if (ended && above > w->above_seen) {
+		news = above - w->above_seen;
+	}
+	w->above_seen = above;
+	return news;
 }
 
 int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err)
@@ -124,11 +136,11 @@ int rb_oom_open(struct rb_oom *w, const struct rb_cgroup_dir *dirs, size_t n, st
 				   dir->hierarchy->mount, dir->path);
 	r = w->v2 ? open_v2(w, leaf, err) : open_v1(w, leaf, err);
 	if (r == 0 && w->v2)
-		(void)count_news(w);
+		(void)count_news(w, false);
 	return r;
 }
 
-unsigned rb_oom_read(struct rb_oom *w)
+unsigned rb_oom_read(struct rb_oom *w, bool ended)
 {
 	char drop[4096];
 
@@ -137,7 +149,7 @@ unsigned rb_oom_read(struct rb_oom *w)
 	if (w->v2) {
 		while (read(w->fd, drop, sizeof(drop)) > 0)
 			;
-		return (unsigned)count_news(w);
+		return (unsigned)count_news(w, ended);
 	}
 	/* it tells first and counts later, and without a killer nothing is counted at all; the end of the
 	 * cgroup is told too */
