@@ -271,6 +271,24 @@ with_host_program() {
 	expect '.fds | keys' '["0","1","2"]'
 }
 
+# kernels before 5.9, or a filter; a low limit must not hide what is above it
+@test "security: no descriptor of the host is left where close_range(2) is missing" {
+	requires root strace
+	make_bundle b '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 16, "hard": 16}]'
+	args b /bin/probe fds
+	SEEN=$(strace -f -qq -o "$T/trace" -e trace=close_range -e inject=close_range:error=ENOSYS \
+		"${RB[@]}" run --bundle "$T/b" "$(cid b)")
+	grep -q INJECTED "$T/trace"
+	expect '.fds | keys' '["0","1","2"]'
+	make_bundle b '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 32, "hard": 32}]'
+	args b /bin/probe pause=1
+	start_bundle b
+	SEEN=$(strace -f -qq -o "$T/trace" -e trace=close_range -e inject=close_range:error=ENOSYS \
+		"${RB[@]}" exec "$(cid b)" /bin/probe fds)
+	grep -q INJECTED "$T/trace"
+	expect '.fds | keys' '["0","1","2"]'
+}
+
 @test "security: typing into the caller's terminal (CVE-2017-5226)" {
 	requires python3
 	make_bundle b
