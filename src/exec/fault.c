@@ -1,8 +1,8 @@
 /* fault.c - failures and deaths on demand, for the tests of undo
  *
  * RUNBOX_FAULT=fail:VERB:N makes step N of that verb fail, kill-before:VERB:N and kill-after:VERB:N kill the
- * runtime with SIGKILL before and after it, and with hang:VERB:N whoever does it waits there for its end. The
- * environment is the caller's, who can do all of that anyway.
+ * runtime with SIGKILL before and after it, with hang:VERB:N whoever does it waits there for its end, and with
+ * slow:VERB:N for 50 ms. The environment is the caller's, who can do all of that anyway.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,6 +79,9 @@ int rb_fault(const char *verb, size_t step, bool after, struct rb_err *err)
 	(void)snprintf(text, sizeof(text), "hang:%s:%zu", verb, step);
 	while (!after && rb_streq(wish, text))
 		(void)pause();
+	(void)snprintf(text, sizeof(text), "slow:%s:%zu", verb, step);
+	if (!after && rb_streq(wish, text))
+		(void)usleep(50000); /* a signal may end it */
 	(void)snprintf(text, sizeof(text), "fail:%s:%zu", verb, step);
 	if (!after && rb_streq(wish, text))
 		return rb_fail_sys(err, ECANCELED, "failed because RUNBOX_FAULT asks for it");

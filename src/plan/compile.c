@@ -60,8 +60,7 @@ static compile_fn *const emitters[] = {
 	/* the child of a new user namespace is nobody, and may do nothing, until its ids are mapped */
 	emit_mapped,
 	/* meanwhile, and whoever depends on them waits (emit_in_cgroups, emit_attached): the cgroups that no
-	 * process can be born in, and the rules of devices, for until then the child opens none; mknod(2) is
-	 * allowed by them all */
+	 * process can be born in, and the rules of devices, for until then the child opens none */
 	emit_cgroups_late,
 	/* first of all in the child, or meanwhile by the host side */
 	emit_attach,
@@ -114,15 +113,16 @@ static compile_fn *const emitters[] = {
 	emit_enter_root,
 
 	/* --- child, inside its root --- */
+	/* nothing is final in the child, and nothing seen by others, in the namespaces that it shares, before
+	 * the host side has recorded it and put it where it is to run (rb_proc_beside); so late, for the host
+	 * side may have to wait for a processor */
+	emit_attached,
 	emit_sysctl,
 	emit_names,
 	/* after the last mount point was made in the root */
 	emit_root_readonly,
 	/* before the limits of the process, which its memory would be subject to */
 	emit_init,
-	/* nothing is final in the child before the host side has recorded it, and put it where it is to run
-	 * (rb_proc_beside); so late, for the host side may have to wait for a processor */
-	emit_attached,
 	/* keyring, affinity, scheduler, io priority, memory policy, rlimits, personality,
 	 * label: while the child still has the rights for them */
 	emit_process_setup,
@@ -257,10 +257,19 @@ static int emit_record(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
+static void add_keep(struct compile *c)
+{
+	if (!c->kept)
+		compile_add(c, RB_STEP_KEEP, NULL);
+	c->kept = true;
+}
+
+/* Where the child waits for cgroups to be made, these come first. */
 static int emit_keep(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	compile_add(c, RB_STEP_KEEP, NULL);
+	if (!compile_makes_late(c))
+		add_keep(c);
 	return 0;
 }
 
@@ -326,14 +335,16 @@ static int add_word(struct compile *c, const char *name)
  * what it will be. */
 int emit_attached(struct compile *c, struct rb_err *err)
 {
-	(void)err; /* cannot fail */
-	if (c->attached)
-		return 0;
+	int r = compile_makes_late(c) ? emit_in_cgroups(c, err) : 0;
+
+	if (r < 0 || c->attached)
+		return r;
 	c->attached = true;
-	if (!c->exec || is_host_busy(c)) /* in a create always, see emitters[] */
-		(void)add_barrier(c, "attached", RB_SIDE_HOST); /* cannot fail */
-	emit_attach_late(c);
-	return 0;
+	if (c->exec && !is_host_busy(c))
+		return 0;
+	if (!c->exec)
+		add_keep(c);
+	return add_barrier(c, "attached", RB_SIDE_HOST);
 }
 
 /* Once: before the first row that needs the child to be in its cgroups, at the latest before hooks. */
@@ -344,8 +355,12 @@ int emit_in_cgroups(struct compile *c, struct rb_err *err)
 	if (c->in_cgroups)
 		return 0;
 	c->in_cgroups = true;
-	if (compile_enters_late(c))
+	if (compile_makes_late(c)) {
+		(void)add_barrier(c, "made", RB_SIDE_HOST); /* cannot fail */
+		r = emit_attach_late(c, err);
+	} else if (compile_enters_late(c)) {
 		r = emit_attached(c, err);
+	}
 	/* the cgroup of the caller becomes the root of the namespace (cgroup_namespaces(7)) */
 	return r < 0 ? r : emit_cgroup_ns(c, err);
 }
@@ -359,6 +374,8 @@ static bool has_host_hooks(const struct compile *c)
 static int emit_mounted(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
+	if (has_host_hooks(c))
+		add_keep(c); /* what their container is, for those of its end */
 	return has_host_hooks(c) ? add_barrier(c, "mounted", RB_SIDE_CHILD) : 0;
 }
 
@@ -372,7 +389,10 @@ static int emit_networked(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
 	/* "hooked" comes later than all of the host's rows before it */
-	return compile_has_links(c) && !has_host_hooks(c) ? add_word(c, "networked") : 0;
+	if (!compile_has_links(c) || has_host_hooks(c))
+		return 0;
+	add_keep(c);
+	return add_word(c, "networked");
 }
 
 static int emit_ready(struct compile *c, struct rb_err *err)

@@ -338,11 +338,13 @@ int emit_cgroups_early(struct compile *c, struct rb_err *err)
 	return is_alone(c) ? 0 : add_device_rules(c, err);
 }
 
-/** emit_cgroups_late() - while it is at work: what it is moved into, and what holds for devices only */
+/** emit_cgroups_late() - while it is at work: what it is moved into, or what holds for devices only */
 int emit_cgroups_late(struct compile *c, struct rb_err *err)
 {
-	if (is_late(c))
+	if (is_late(c)) {
 		add_cgroups(c);
+		return 0;
+	}
 	return is_alone(c) ? add_device_rules(c, err) : 0;
 }
 
@@ -396,10 +398,27 @@ bool compile_enters_late(const struct compile *c)
 	return !by_itself && c->n_dirs > (c->into ? 1 : 0);
 }
 
-void emit_attach_late(struct compile *c)
+bool compile_mknod_waits(const struct compile *c)
 {
-	if (is_late(c) && !c->exec)
+	for (size_t i = 0; i < c->n_dirs; i++)
+		if (c->dirs[i].hierarchy->controllers & RB_CG_BIT(RB_CG_DEVICES) &&
+		    !c->dirs[i].hierarchy->v2)
+			return true;
+	return compile_enters_late(c);
+}
+
+bool compile_makes_late(const struct compile *c)
+{
+	return !c->exec && c->n_dirs > 0 && is_late(c);
+}
+
+int emit_attach_late(struct compile *c, struct rb_err *err)
+{
+	int r = add_device_rules(c, err);
+
+	if (r == 0)
 		add_attach(c);
+	return r;
 }
 
 /* What lies in the top of resctrl and is no class (resctrl.rst). */

@@ -102,15 +102,24 @@ static void add_links(struct compile *c)
 	}
 }
 
+/* In a directory of the image they would stay when the host side failed. */
+bool compile_devices_wait(struct compile *c)
+{
+	return may_mknod(c) && (compile_mknod_waits(c) || !compile_has_dev(c));
+}
+
 /** emit_devices() - once: default ones first, then in the order of the config, then links. */
 int emit_devices(struct compile *c, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
 	size_t skipped = 0;
+	bool waits = !c->has_devices && compile_devices_wait(c);
+	int r = waits ? emit_in_cgroups(c, err) : 0;
 
-	(void)err; /* cannot fail */
-	if (c->has_devices)
-		return 0;
+	if (r == 0 && waits)
+		r = emit_attached(c, err);
+	if (r < 0 || c->has_devices)
+		return r;
 	c->has_devices = true;
 	for (size_t i = 0; i < N_DEFAULT && c->own_dev; i++)
 		if (!is_replaced(c, default_devices[i].path))

@@ -65,10 +65,10 @@ static bool is_of_cgroup(const struct rb_mount *m)
 	return is_cgroup(m) || m->opts.tmpcopyup;
 }
 
-/* May it open a block device, for which the rules of devices hold? */
+/* May it open a device, for which the rules hold, or make one? What is copied up can be one. */
 static bool is_of_device(const struct rb_mount *m)
 {
-	return !is_virtual(m) && !type_is(m, "sysfs");
+	return (!is_virtual(m) && !type_is(m, "sysfs")) || m->opts.tmpcopyup;
 }
 
 /* Absolute, but otherwise as it was written: ".." after a symbolic link is for the kernel to
@@ -431,22 +431,61 @@ static bool is_at(struct compile *c, size_t i, const char *dest)
 	return rb_streq(compile_clean(c->arena, NULL, c->mounts[i].dest), dest);
 }
 
-/* Are the paths all below /proc and /sys, and have nothing to do with @mount? */
-static bool are_apart(struct compile *c, const struct rb_strv *paths, const char *mount)
+/* @below: "/" for all */
+static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths,
+		     const char *field, const char *below, struct rb_err *err)
+{
+	size_t first = c->plan->len;
+
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *at = rb_arena_printf(c->arena, "%s[%zu]", field, i);
+		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
+		bool seen = !rb_startswith(path, below);
+
+		if (paths->v[i][0] != '/')
+			return rb_fail_at(err, at, "%s must be absolute", at);
+		if (rb_streq(path, "/"))
+			return rb_fail_at(err, at, "%s is the root", at);
+		for (size_t k = first; k < c->plan->len; k++)
+			seen |= rb_streq(c->plan->steps[k].u.text.text, path);
+		if (!seen)
+			compile_add(c, kind, at)->u.text.text = path;
+	}
+	return 0;
+}
+
+/* Read-only paths, then masked ones, each once. */
+static int add_hidden(struct compile *c, const char *below, struct rb_err *err)
+{
+	const struct rb_linux *l = &c->spec->linux_;
+	int r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", below,
+			  err);
+
+	c->hidden = true;
+	return r < 0 ? r
+		     : add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", below,
+				 err);
+}
+
+/** emit_hidden_paths() - those that are not hidden yet */
+int emit_hidden_paths(struct compile *c, struct rb_err *err)
+{
+	return add_hidden(c, c->hidden ? "/sys/" : "/", err);
+}
+
+/* Are the paths all below /proc or /sys? */
+static bool are_of_kernel(struct compile *c, const struct rb_strv *paths)
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
 
 		if (!rb_startswith(path, "/proc/") && !rb_startswith(path, "/sys/"))
 			return false;
-		if (compile_below(path, mount) || compile_below(mount, path))
-			return false;
 	}
 	return true;
 }
 
-/* Is there a tmpfs of the container's own for its devices? */
-static bool has_dev_mount(struct compile *c)
+bool compile_has_dev(struct compile *c)
 {
 	for (size_t i = 0; i < c->spec->n_mounts; i++)
 		if (!c->mounts[i].opts.bind && type_is(&c->mounts[i], "tmpfs") &&
@@ -456,22 +495,28 @@ static bool has_dev_mount(struct compile *c)
 }
 
 /*
- * May all that follows mount @i go before it, so that the child does that where it would only wait? A path may
- * lead elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc, where nothing
- * may be mounted but what hides. So @i has to be the last mount, the usual one of cgroups, right on a sysfs
- * that is strictly at /sys; and nothing else is put at a path of the image, for the default devices are in
- * a /dev of the container's own.
+ * The first of the last mounts that may come after what else is done in the root, so that the child does that
+ * where it would only wait: sysfs for the network namespace, and the usual mount of cgroups for the host side.
+ * A path may lead elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc,
+ * where nothing may be mounted but what hides. sysfs shows nothing that is hidden elsewhere, wherever /sys
+ * leads; right below it there are no links of the image; and nothing is put at a path of the image after
+ * what is hidden, for the default devices are in a /dev of the container's own. Return: n_mounts if there is none
  */
-static bool may_be_last(struct compile *c, size_t i)
+static size_t last_mounts(struct compile *c)
 {
-	static const char dest[] = "/sys/fs/cgroup";
 	const struct rb_linux *l = &c->spec->linux_;
+	size_t n = c->spec->n_mounts;
 
-	return i > 0 && i + 1 == c->spec->n_mounts && is_cgroup(&c->mounts[i]) &&
-	       is_at(c, i, dest) && !c->mounts[i - 1].opts.bind &&
-	       type_is(&c->mounts[i - 1], "sysfs") && is_at(c, i - 1, "/sys") && has_dev_mount(c) &&
-	       !l->n_devices && !c->opts->notify_dir && !c->spec->ext.network.present &&
-	       are_apart(c, &l->readonly_paths, dest) && are_apart(c, &l->masked_paths, dest);
+	if (!compile_has_dev(c) || l->n_devices || c->opts->notify_dir ||
+	    c->spec->ext.network.present || !are_of_kernel(c, &l->readonly_paths) ||
+	    !are_of_kernel(c, &l->masked_paths))
+		return n;
+	if (n > 0 && is_cgroup(&c->mounts[n - 1]) && is_at(c, n - 1, "/sys/fs/cgroup"))
+		n--;
+	if (n > 0 && !c->mounts[n - 1].opts.bind && type_is(&c->mounts[n - 1], "sysfs") &&
+	    is_at(c, n - 1, "/sys"))
+		return n - 1;
+	return c->spec->n_mounts;
 }
 
 /* What has to be there, or to hold, before mount @i. */
@@ -480,12 +525,7 @@ static int emit_before_mount(struct compile *c, size_t i, struct rb_err *err)
 	const struct rb_mount *m = &c->mounts[i];
 	int r = 0;
 
-	if (is_of_cgroup(m) && !c->in_cgroups && compile_enters_late(c) && may_be_last(c, i)) {
-		r = emit_devices(c, err);
-		if (r == 0)
-			r = emit_hidden_paths(c, err);
-	}
-	if (r == 0 && is_of_cgroup(m))
+	if (is_of_cgroup(m))
 		r = emit_in_cgroups(c, err);
 	if (r == 0 && is_of_device(m))
 		r = emit_attached(c, err);
@@ -494,12 +534,24 @@ static int emit_before_mount(struct compile *c, size_t i, struct rb_err *err)
 	return r;
 }
 
+/* Meanwhile; what waits itself is left for later. */
+static int emit_before_last(struct compile *c, struct rb_err *err)
+{
+	int r = compile_devices_wait(c) ? 0 : emit_devices(c, err);
+
+	return r < 0 ? r : add_hidden(c, "/proc/", err);
+}
+
 int emit_mounts(struct compile *c, struct rb_err *err)
 {
+	size_t last = last_mounts(c);
 	int r = 0;
 
 	for (size_t i = 0; i < c->spec->n_mounts && r == 0; i++) {
-		r = emit_before_mount(c, i, err);
+		if (i == last)
+			r = emit_before_last(c, err);
+		if (r == 0)
+			r = emit_before_mount(c, i, err);
 		if (r == 0)
 			r = add_mount(c, RB_STEP_MOUNT, i, err);
 	}
@@ -539,41 +591,6 @@ int emit_sealed_mounts(struct compile *c, struct rb_err *err)
 		step->u.mount.index = i;
 	}
 	return 0;
-}
-
-static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths,
-		     const char *field, struct rb_err *err)
-{
-	size_t first = c->plan->len;
-
-	for (size_t i = 0; i < paths->n; i++) {
-		const char *at = rb_arena_printf(c->arena, "%s[%zu]", field, i);
-		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
-		bool seen = false;
-
-		if (paths->v[i][0] != '/')
-			return rb_fail_at(err, at, "%s must be absolute", at);
-		if (rb_streq(path, "/"))
-			return rb_fail_at(err, at, "%s is the root", at);
-		for (size_t k = first; k < c->plan->len; k++)
-			seen |= rb_streq(c->plan->steps[k].u.text.text, path);
-		if (!seen)
-			compile_add(c, kind, at)->u.text.text = path;
-	}
-	return 0;
-}
-
-/** emit_hidden_paths() - once: read-only paths, then masked ones, each once. */
-int emit_hidden_paths(struct compile *c, struct rb_err *err)
-{
-	const struct rb_linux *l = &c->spec->linux_;
-	int r;
-
-	if (c->hidden)
-		return 0;
-	c->hidden = true;
-	r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", err);
-	return r < 0 ? r : add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", err);
 }
 
 /** emit_enter_root() - pivot_root where the mount namespace is the container's own, else chroot. */

@@ -28,8 +28,9 @@ struct compile {
 	bool exec;			  /* a further process in a container that is there */
 	struct rb_mount *mounts; /* config mounts as they will be made: see check_mounts() */
 	bool attached;		 /* the child has waited for the host side, emit_attached() */
+	bool kept;		 /* the row "keep" is there */
 	bool in_cgroups;	 /* emit_in_cgroups() was there */
-	bool hidden;		 /* emit_hidden_paths() was there */
+	bool hidden;		 /* what is below /proc */
 	bool has_devices;	 /* emit_devices() was there */
 	bool has_loopback;	 /* emit_loopback() was there */
 	bool own_dev;		 /* /dev is the container's own and gets its devices */
@@ -54,6 +55,10 @@ bool compile_has(const struct compile *c, unsigned long flag);
 char *compile_clean(struct rb_arena *a, const char *base, const char *path);
 /** compile_below() - is @path the directory @dir or below it? Both cleaned. */
 bool compile_below(const char *path, const char *dir);
+/** compile_has_dev() - is /dev a tmpfs of the container's own? */
+bool compile_has_dev(struct compile *c);
+/** compile_devices_wait() - have devices to wait for the host side? */
+bool compile_devices_wait(struct compile *c);
 
 /* compile.c: the wait for the host side, and what it means for cgroups; rows of other files may need them early */
 int emit_attached(struct compile *c, struct rb_err *err);
@@ -94,9 +99,16 @@ int check_sub_cgroup(struct compile *c, struct rb_err *err);
 int emit_cgroups_early(struct compile *c, struct rb_err *err);
 int emit_cgroups_late(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
-void emit_attach_late(struct compile *c);
+/** compile_makes_late() - are there cgroups that are made while the child is at work? emit_attach_late() - once
+ * they are: their rules of devices, and into them */
+bool compile_makes_late(const struct compile *c);
+int emit_attach_late(struct compile *c, struct rb_err *err);
 /** compile_enters_late() - is the child in all its cgroups only once it has waited for the host side? */
 bool compile_enters_late(const struct compile *c);
+/** compile_mknod_waits() - are there moments at which rules of devices forbid mknod(2)? A device program is there
+ * whole or not at all, and allows it; the list of a v1 cgroup is written line by line, and before the child is in
+ * its cgroup, that of the caller counts. */
+bool compile_mknod_waits(const struct compile *c);
 int check_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt_enter(struct compile *c, struct rb_err *err);

@@ -62,3 +62,28 @@ life() {
 	rb exec "$(cid b)" /bin/probe exit=0
 	rb exec "$(cid a)" /bin/probe exit=0
 }
+
+# slow_host LAYOUT: the rules of devices take the host side 0.1 s, after "deny all" on v1, when the child has come to its
+# devices. It makes them, which a list that is half written denies; what is denied in the end is that from the
+# first moment on
+slow_host() {
+	local words=(-e trace=bpf -e inject=bpf:delay_enter=100000) row
+	needs_layout "$1"
+	requires strace
+	make_bundle web '.linux.devices = [{"path": "/dev/blk", "type": "b", "major": 7, "minor": 1}]'
+	[ -e /sys/fs/cgroup/devices ] && [ "$1" != v2 ] &&
+		words=(-e trace=write -P "/sys/fs/cgroup/devices$CGROUP_END/devices.deny" -e inject=write:delay_exit=100000)
+	args web /bin/probe mounts try=/dev/blk try=/dev/null
+	row=$(under "$1" "${RB[@]}" plan --run --bundle "$T/web" --format json | jq '[.steps[] | select(.kind == "device")][0].step')
+	SEEN=$(RUNBOX_FAULT=slow:create:$row under "$1" strace -qq -o "$T/trace" "${words[@]}" \
+		"${RB[@]}" run --bundle "$T/web" "$(cid web)")
+	grep -q DELAYED "$T/trace"
+	jq -e '[.mounts[].dest | select(test("^/dev/(null|zero|full|tty|u?random|blk)$"))] == []' <<<"$SEEN"
+	expect '.try."/dev/blk".open' 1
+	expect '.try."/dev/null" | [.open, .write]' '[0,0]'
+	leaks
+}
+
+@test "layouts: devices of a slow host side (as it is)" { slow_host as-is; }
+@test "layouts: devices of a slow host side (v1)" { slow_host v1; }
+@test "layouts: devices of a slow host side (v2)" { slow_host v2; }

@@ -1243,7 +1243,7 @@ static void test_late(void)
 		{ "v2, what is copied up", ALL_NS,
 		  ",'mounts':[{'destination':'/"
 		  "x','type':'tmpfs','source':'x','options':['tmpcopyup']}]",
-		  RB_LAYOUT_V2, false, true, false },
+		  RB_LAYOUT_V2, false, true, true },
 		{ "v1, a cgroup mount", ALL_NS,
 		  ",'mounts':[{'destination':'/x','type':'cgroup','source':'x'}]", RB_LAYOUT_V1,
 		  true, true, true },
@@ -1264,13 +1264,21 @@ static void test_late(void)
 					       .top = cases[i].top };
 		const char *name = cases[i].name;
 		struct made m;
-		size_t clone, attached;
+		size_t clone, made, attached;
 
 		prepare(&m, cases[i].layout);
 		if (!ok(compile(&m, &config), "%s: compiles", name))
 			printf("#   %s at %s\n", m.err.msg, m.err.at);
 		clone = find(&m, RB_STEP_CLONE, "");
 		attached = find(&m, RB_STEP_BARRIER, "attached");
+		made = find(&m, RB_STEP_BARRIER, "made");
+		ok(!made == !cases[i].cgroup_late, "%s: waits for them to be made, or need not",
+		   name);
+		ok(!made || (find(&m, RB_STEP_CGROUP, "") < made &&
+			     made < find(&m, RB_STEP_DEVICE_RULES, "") &&
+			     made < find(&m, RB_STEP_ATTACH, "") && made < attached &&
+			     find(&m, RB_STEP_ATTACH, "") < attached),
+		   "%s: made, then the rest", name);
 		ok((find(&m, RB_STEP_CGROUP, "") > clone) == cases[i].cgroup_late,
 		   "%s: cgroups %s the child", name, cases[i].cgroup_late ? "after" : "before");
 		ok((find(&m, RB_STEP_DEVICE_RULES, "") > clone) == cases[i].rules_late,
@@ -1278,7 +1286,7 @@ static void test_late(void)
 		ok(find(&m, RB_STEP_DEVICE_RULES, "") < attached &&
 			   find(&m, RB_STEP_CGROUP, "") < attached,
 		   "%s: both before the child is let go", name);
-		ok((find(&m, RB_STEP_MOUNT, "/x") > attached) == cases[i].waits,
+		ok((find(&m, RB_STEP_MOUNT, "/x") > (made ? made : attached)) == cases[i].waits,
 		   "%s: that mount %s for them", name, cases[i].waits ? "waits" : "does not wait");
 		ok(!count(&m, RB_STEP_HOOK) || find(&m, RB_STEP_HOOK, "") > attached,
 		   "%s: that hook waits for them", name);
@@ -1287,6 +1295,99 @@ static void test_late(void)
 		ok(!count(&m, RB_STEP_ATTACH) ||
 			   find(&m, RB_STEP_ATTACH, "") > find(&m, RB_STEP_CGROUP, ""),
 		   "%s: moved into what is there", name);
+		done(&m);
+	}
+}
+
+static void scope(struct made *m)
+{
+	m->opts.systemd_cgroup = true;
+}
+
+/* What must not be done while others may still decide over it, or would keep it. */
+static void test_waits(void)
+{
+	static const struct {
+		const char *name;
+		struct config config;
+		enum rb_cgroup_layout layout;
+		void (*change)(struct made *m);
+		enum rb_step_kind kind;
+		bool waits;
+	} cases[] = {
+		/* the list of v1 is written line by line, and denies all at first */
+		{ "v1",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V1,
+		  NULL,
+		  RB_STEP_DEVICE,
+		  true },
+		{ "hybrid",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_HYBRID,
+		  NULL,
+		  RB_STEP_DEVICE,
+		  true },
+		{ "v2",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V2,
+		  NULL,
+		  RB_STEP_DEVICE,
+		  false },
+		/* in the caller's cgroup until it is moved */
+		{ "v2, a scope",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V2,
+		  scope,
+		  RB_STEP_DEVICE,
+		  true },
+		{ "v2, the image's /dev", { 0 }, RB_LAYOUT_V2, NULL, RB_STEP_DEVICE, true },
+		/* bound, not made */
+		{ "v1, a user namespace",
+		  { .namespaces = USER_NS, .linux_ = MAPS, .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V1,
+		  NULL,
+		  RB_STEP_DEVICE,
+		  false },
+		{ "no cgroup",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V1,
+		  disabled,
+		  RB_STEP_DEVICE,
+		  false },
+		/* others see them in a namespace that is shared */
+		{ "v2",
+		  { .linux_ = ",'sysctl':{'net.ipv4.ip_forward':'1'}" },
+		  RB_LAYOUT_V2,
+		  NULL,
+		  RB_STEP_SYSCTL,
+		  true },
+		{ "v2",
+		  { .top = ",'hostname':'h','mounts':[" DEV "]" },
+		  RB_LAYOUT_V2,
+		  NULL,
+		  RB_STEP_HOSTNAME,
+		  true },
+		{ "v2",
+		  { .top = ",'mounts':[" DEV "]" },
+		  RB_LAYOUT_V2,
+		  NULL,
+		  RB_STEP_PIVOT,
+		  false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made m;
+
+		prepare(&m, cases[i].layout);
+		if (cases[i].change)
+			cases[i].change(&m);
+		if (!ok(compile(&m, &cases[i].config), "%s: compiles", cases[i].name))
+			printf("#   %s at %s\n", m.err.msg, m.err.at);
+		ok((find(&m, cases[i].kind, "") > find(&m, RB_STEP_BARRIER, "attached")) ==
+			   cases[i].waits,
+		   "%s: %s %s for the host side", cases[i].name, rb_step_name(cases[i].kind),
+		   cases[i].waits ? "waits" : "does not wait");
 		done(&m);
 	}
 }
@@ -1305,6 +1406,17 @@ static void test_hidden(void)
 	} cases[] = {
 		{ "the usual mounts", PROC "," DEV "," SYS "," CG("/sys/fs/cgroup"),
 		  HIDE("/proc/keys"), "", NULL, true },
+		{ "no cgroups", PROC "," DEV "," SYS, HIDE("/proc/keys"), "", NULL, true },
+		{ "a sysfs elsewhere",
+		  PROC "," DEV ","
+		       "{'destination':'/s','type':'sysfs','source':'s'}",
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "the host's /sys",
+		  PROC "," DEV ","
+		       "{'destination':'/sys','type':'bind','source':'/sys','options':['rbind']}",
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "all of /proc", PROC "," DEV "," SYS, HIDE("/proc"), "", NULL, false },
+		{ "a path of sysfs", PROC "," DEV "," SYS, HIDE("/sys/firmware"), "", NULL, false },
 		{ "written in another way", PROC "," DEV "," SYS "," CG("/sys//fs/./cgroup"),
 		  HIDE("/proc/keys"), "", NULL, true },
 		{ "at a path of the image", PROC "," DEV "," SYS "," CG("/lnk/cgroup"),
@@ -1345,8 +1457,7 @@ static void test_hidden(void)
 			cases[i].change(&m);
 		if (!ok(compile(&m, &config), "hidden: %s", cases[i].name))
 			printf("#   %s at %s\n", m.err.msg, m.err.at);
-		ok((find(&m, RB_STEP_MASK, "") < find(&m, RB_STEP_BARRIER, "attached")) ==
-			   cases[i].early,
+		ok((find(&m, RB_STEP_MASK, "") < find(&m, RB_STEP_LOOPBACK, "")) == cases[i].early,
 		   "hidden %s: %s", cases[i].early ? "early" : "at the end", cases[i].name);
 		done(&m);
 	}
@@ -1360,6 +1471,7 @@ int main(void)
 	test_order();
 	test_straight();
 	test_late();
+	test_waits();
 	test_hidden();
 	test_prints();
 	test_times();
