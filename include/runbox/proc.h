@@ -69,6 +69,10 @@ bool rb_proc_idle_cpu(void);
  * Source: sched_setaffinity(2).
  */
 void rb_proc_beside(pid_t pid);
+/** rb_proc_aside() - go to another processor than this one, if we may, and leave this one to who else is on it */
+void rb_proc_aside(void);
+/** rb_proc_cpu() - the processor that we are on in this moment, or -1 */
+int rb_proc_cpu(void);
 
 /** rb_now_ns() - CLOCK_MONOTONIC, nanoseconds */
 uint64_t rb_now_ns(void);

@@ -225,17 +225,41 @@ bool rb_proc_idle_cpu(void)
 	return running < count;
 }
 
-void rb_proc_beside(pid_t pid)
+int rb_proc_cpu(void)
 {
-	unsigned long cpus[8192 / LONG_BITS], any = 0;
-	long size = own_cpus(cpus);
 	unsigned here;
 
-	if (size < 0 || syscall(SYS_getcpu, &here, NULL, NULL) < 0 || here / 8 >= (size_t)size)
-		return;
-	cpus[here / LONG_BITS] &= ~(1UL << here % LONG_BITS);
+	return syscall(SYS_getcpu, &here, NULL, NULL) < 0 ? -1 : (int)here;
+}
+
+/* @pid 0: ourselves. Return: was there another one? */
+static bool move_from_here(pid_t pid, unsigned long cpus[8192 / LONG_BITS], long size)
+{
+	unsigned long any = 0;
+	int here = rb_proc_cpu();
+
+	if (size < 0 || here < 0 || here / 8 >= size)
+		return false;
+	cpus[(size_t)here / LONG_BITS] &= ~(1UL << (size_t)here % LONG_BITS);
 	for (size_t i = 0; i < (size_t)size / sizeof(cpus[0]); i++)
 		any |= cpus[i];
-	if (any)
-		(void)syscall(SYS_sched_setaffinity, pid, size, cpus); /* a hint */
+	return any && syscall(SYS_sched_setaffinity, pid, size, cpus) == 0;
+}
+
+void rb_proc_beside(pid_t pid)
+{
+	unsigned long cpus[8192 / LONG_BITS];
+
+	(void)move_from_here(pid, cpus, own_cpus(cpus)); /* a hint */
+}
+
+void rb_proc_aside(void)
+{
+	unsigned long cpus[8192 / LONG_BITS], all[8192 / LONG_BITS];
+	long size = own_cpus(cpus);
+
+	if (size > 0)
+		memcpy(all, cpus, (size_t)size);
+	if (move_from_here(0, cpus, size))
+		(void)syscall(SYS_sched_setaffinity, 0, size, all); /* as it was */
 }

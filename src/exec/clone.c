@@ -300,9 +300,39 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
 	return r;
 }
 
+/*
+ * The two sides begin on one processor, while the thread of rb_exec_ahead() has the other, or each on its own.
+ * In the first case one has to wait, until the child waits for something if nothing is done, and that is the
+ * kernel, for whose work it then takes the processor. So the child says where it is, in memory that both have:
+ * the time of the end of this row, which is not known yet; it lets the host side go on for a moment, and that
+ * goes where the thread is.
+ */
+static void say_where(uint64_t *word)
+{
+	int cpu = rb_proc_cpu();
+	uint64_t none = 0;
+
+	if (cpu >= 0 && __atomic_compare_exchange_n(word, &none, (uint64_t)cpu + 1, false,
+						    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		(void)sched_yield(); /* cannot fail */
+}
+
+static void part(struct rb_run *run, const uint64_t *word, pid_t pid)
+{
+	uint64_t where = word ? __atomic_load_n(word, __ATOMIC_ACQUIRE) : 0;
+
+	if (where && where == (uint64_t)rb_proc_cpu() + 1)
+		rb_proc_aside();
+	else if (!run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
+		rb_proc_beside(
+			pid); /* until its row of affinity; a hook before that would keep it */
+}
+
 static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd,
 			struct rb_verdict *v, struct rb_err *err)
 {
+	uint64_t *word = run->beside && run->times ? &run->times[step - run->plan->steps].end_ns
+						   : NULL;
 	unsigned long flags = step->u.clone.flags;
 
 	run->enters_net = run->ahead && flags & CLONE_NEWNET;
@@ -313,13 +343,15 @@ static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgro
 		(void)rb_ahead_net(run); /* it may be the one too many, until it has ended */
 		v->pid = clone_process(flags, cgroup_fd, &v->in_cgroup);
 	}
-	if (v->pid == 0)
+	if (v->pid == 0) {
+		if (word)
+			say_where(word);
 		rb_child_main(run);
+	}
 	if (v->pid < 0)
 		return rb_fail_sys(err, -v->pid, "clone the container's first process");
-	/* until its row of affinity; a hook before that would keep it */
-	if (run->beside && !run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
-		rb_proc_beside(v->pid);
+	if (run->beside)
+		part(run, word, v->pid);
 	return 0;
 }
 
