@@ -522,10 +522,13 @@ int rb_read_named(struct rb_dec *d, const struct rb_at *at, const struct rb_type
 	struct rb_type as_object = { .fields = fields };
 
 	for (size_t i = 0; type->names[i].name && i + 1 < sizeof(fields) / sizeof(fields[0]); i++)
-		fields[i] = (struct rb_field) { type->names[i].name, type->item,
-						type->names[i].value * sizeof(*lists), RB_COUNT,
-						type->names[i].value * sizeof(*lists) +
-							sizeof(void *) };
+		fields[i] = (struct rb_field) {
+			.key = type->names[i].name,
+			.type = type->item,
+			.off = (uint16_t)(type->names[i].value * sizeof(*lists)),
+			.flags = RB_COUNT,
+			.extra = (uint16_t)(type->names[i].value * sizeof(*lists) + sizeof(void *)),
+		};
 	return rb_read_object(d, at, &as_object, value, extra);
 }
 

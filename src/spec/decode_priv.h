@@ -52,14 +52,14 @@ typedef int rb_check_fn(struct rb_dec *d, const struct rb_at *at, void *value, s
 struct rb_type {
 	const char *name; /* what tests/schema prints: "uint32", "string", "enum", "object" ... */
 	rb_read_fn *read;
-	size_t size;  /* bytes of the stored value, of one element for arrays and maps */
 	uint64_t max; /* numbers */
 	int64_t min;
 	const struct rb_field *fields; /* objects; ended by a NULL key */
 	const struct rb_type *item;    /* arrays and maps */
-	size_t item_off;	     /* maps: where the item lies in an element; the key is at 0 */
 	const struct rb_name *names; /* enumerations; objects whose keys are the names of a table */
 	rb_check_fn *check;
+	uint32_t size;	   /* bytes of the stored value, of one element for arrays and maps */
+	uint32_t item_off; /* maps: where the item lies in an element; the key is at 0 */
 };
 
 enum {
@@ -69,12 +69,13 @@ enum {
 	RB_UNUSED = 8, /* checked, not kept: of another platform */
 };
 
+/* Small, for each page of such tables is written to when the program starts. */
 struct rb_field {
 	const char *key;
 	const struct rb_type *type;
-	size_t off;
-	unsigned flags;
-	size_t extra; /* offset of the bool or the count */
+	uint16_t off;
+	uint16_t flags;
+	uint16_t extra; /* offset of the bool or the count */
 };
 
 /* rows of a field table; has and count are members that become true or the number of elements */

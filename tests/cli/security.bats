@@ -274,7 +274,7 @@ with_host_program() {
 # kernels before 5.9, or a filter; a low limit must not hide what is above it
 @test "security: no descriptor of the host is left where close_range(2) is missing" {
 	requires root strace
-	make_bundle b '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 16, "hard": 16}]'
+	make_bundle b '.process.rlimits = [{"type": "RLIMIT_NOFILE", "soft": 32, "hard": 32}]'
 	args b /bin/probe fds
 	SEEN=$(strace -f -qq -o "$T/trace" -e trace=close_range -e inject=close_range:error=ENOSYS \
 		"${RB[@]}" run --bundle "$T/b" "$(cid b)")
