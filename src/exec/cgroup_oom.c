@@ -106,10 +106,12 @@ static uint64_t count_news(struct rb_oom *w, bool ended)
 		if (w->above >= 0)
 			(void)count_kills(w->above, &above); /* it may be gone too */
 	} while (r == 0 && (count_kills(w->file, &again) < 0 || again != own));
+	if (r < 0 && !ended)
+		return 0; /* what is above is told of at the end */
 	if (r == 0) {
 		news = own > w->seen ? own - w->seen : 0;
 		w->seen = own;
-	} else if (ended && above > w->above_seen) {
+	} else if (above > w->above_seen) {
 		news = above - w->above_seen;
 	}
 	w->above_seen = above;

@@ -305,7 +305,7 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
  * In the first case one has to wait, until the child waits for something if nothing is done, and that is the
  * kernel, for whose work it then takes the processor. So the child says where it is, in memory that both have:
  * the time of the end of this row, which is not known yet; it lets the host side go on for a moment, and that
- * goes where the thread is.
+ * goes to another processor.
  */
 static void say_where(uint64_t *word)
 {

@@ -431,64 +431,77 @@ static bool is_at(struct compile *c, size_t i, const char *dest)
 	return rb_streq(compile_clean(c->arena, NULL, c->mounts[i].dest), dest);
 }
 
-/* @below: "/" for all */
+/*
+ * Is the path the same thing in whatever namespaces the child is yet to enter? A mount lies on what a name means
+ * to who makes it: below /proc/net and /proc/sys/net that depends on the network namespace. So only what lies
+ * right in /proc, without the links.
+ */
+static bool is_fixed(const char *path)
+{
+	static const char *const links[] = { "net", "self", "thread-self", "mounts" };
+	const char *name = rb_startswith(path, "/proc/") ? path + strlen("/proc/") : "0";
+
+	if (strchr(name, '/') || (*name >= '0' && *name <= '9'))
+		return false;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (rb_streq(name, links[i]))
+			return false;
+	return true;
+}
+
+/* @early: only those that may be hidden at any moment */
 static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_strv *paths,
-		     const char *field, const char *below, struct rb_err *err)
+		     const char *field, bool early, struct rb_err *err)
 {
 	size_t first = c->plan->len;
 
 	for (size_t i = 0; i < paths->n; i++) {
 		const char *at = rb_arena_printf(c->arena, "%s[%zu]", field, i);
 		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
-		bool seen = !rb_startswith(path, below);
+		bool done = is_fixed(path) ? c->hidden : early;
 
 		if (paths->v[i][0] != '/')
 			return rb_fail_at(err, at, "%s must be absolute", at);
 		if (rb_streq(path, "/"))
 			return rb_fail_at(err, at, "%s is the root", at);
 		for (size_t k = first; k < c->plan->len; k++)
-			seen |= rb_streq(c->plan->steps[k].u.text.text, path);
-		if (!seen)
+			done |= rb_streq(c->plan->steps[k].u.text.text, path);
+		if (!done)
 			compile_add(c, kind, at)->u.text.text = path;
 	}
 	return 0;
 }
 
 /* Read-only paths, then masked ones, each once. */
-static int add_hidden(struct compile *c, const char *below, struct rb_err *err)
+static int add_hidden(struct compile *c, bool early, struct rb_err *err)
 {
 	const struct rb_linux *l = &c->spec->linux_;
-	int r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", below,
+	int r = add_paths(c, RB_STEP_READONLY, &l->readonly_paths, "linux.readonlyPaths", early,
 			  err);
 
+	if (r == 0)
+		r = add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", early, err);
 	c->hidden = true;
-	return r < 0 ? r
-		     : add_paths(c, RB_STEP_MASK, &l->masked_paths, "linux.maskedPaths", below,
-				 err);
+	return r;
 }
 
 /** emit_hidden_paths() - those that are not hidden yet */
 int emit_hidden_paths(struct compile *c, struct rb_err *err)
 {
-	return add_hidden(c, c->hidden ? "/sys/" : "/", err);
+	return add_hidden(c, false, err);
 }
 
-/* Are the paths all below /proc or /sys? */
-static bool are_of_kernel(struct compile *c, const struct rb_strv *paths)
+/* Does it make a mount of its own, and do nothing else? A remount follows links. */
+static bool is_plain(const struct rb_mount *m)
 {
-	for (size_t i = 0; i < paths->n; i++) {
-		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
-
-		if (!rb_startswith(path, "/proc/") && !rb_startswith(path, "/sys/"))
-			return false;
-	}
-	return true;
+	return !m->opts.bind && !m->opts.remount && !m->opts.copy_symlink && !m->opts.tmpcopyup &&
+	       !m->opts.idmap && !m->opts.ridmap;
 }
 
 bool compile_has_dev(struct compile *c)
 {
 	for (size_t i = 0; i < c->spec->n_mounts; i++)
-		if (!c->mounts[i].opts.bind && type_is(&c->mounts[i], "tmpfs") &&
+		if (is_plain(&c->mounts[i]) && type_is(&c->mounts[i], "tmpfs") &&
 		    is_at(c, i, "/dev"))
 			return true;
 	return false;
@@ -504,16 +517,15 @@ bool compile_has_dev(struct compile *c)
  */
 static size_t last_mounts(struct compile *c)
 {
-	const struct rb_linux *l = &c->spec->linux_;
 	size_t n = c->spec->n_mounts;
 
-	if (!compile_has_dev(c) || l->n_devices || c->opts->notify_dir ||
-	    c->spec->ext.network.present || !are_of_kernel(c, &l->readonly_paths) ||
-	    !are_of_kernel(c, &l->masked_paths))
+	if (!compile_has_dev(c) || c->spec->linux_.n_devices || c->opts->notify_dir ||
+	    c->spec->ext.network.present)
 		return n;
-	if (n > 0 && is_cgroup(&c->mounts[n - 1]) && is_at(c, n - 1, "/sys/fs/cgroup"))
+	if (n > 0 && is_cgroup(&c->mounts[n - 1]) && is_plain(&c->mounts[n - 1]) &&
+	    is_at(c, n - 1, "/sys/fs/cgroup"))
 		n--;
-	if (n > 0 && !c->mounts[n - 1].opts.bind && type_is(&c->mounts[n - 1], "sysfs") &&
+	if (n > 0 && type_is(&c->mounts[n - 1], "sysfs") && is_plain(&c->mounts[n - 1]) &&
 	    is_at(c, n - 1, "/sys"))
 		return n - 1;
 	return c->spec->n_mounts;
@@ -539,7 +551,7 @@ static int emit_before_last(struct compile *c, struct rb_err *err)
 {
 	int r = compile_devices_wait(c) ? 0 : emit_devices(c, err);
 
-	return r < 0 ? r : add_hidden(c, "/proc/", err);
+	return r < 0 ? r : add_hidden(c, true, err);
 }
 
 int emit_mounts(struct compile *c, struct rb_err *err)

@@ -30,7 +30,7 @@ struct compile {
 	bool attached;		 /* the child has waited for the host side, emit_attached() */
 	bool kept;		 /* the row "keep" is there */
 	bool in_cgroups;	 /* emit_in_cgroups() was there */
-	bool hidden;		 /* what is below /proc */
+	bool hidden;		 /* what may be at any moment */
 	bool has_devices;	 /* emit_devices() was there */
 	bool has_loopback;	 /* emit_loopback() was there */
 	bool own_dev;		 /* /dev is the container's own and gets its devices */

@@ -87,3 +87,21 @@ slow_host() {
 @test "layouts: devices of a slow host side (as it is)" { slow_host as-is; }
 @test "layouts: devices of a slow host side (v1)" { slow_host v1; }
 @test "layouts: devices of a slow host side (v2)" { slow_host v2; }
+
+# an engine may be in a cgroup that denies mknod; devices are made in the container's own
+@test "layouts: devices of a caller who may not make any (v1)" {
+	local caller=/sys/fs/cgroup/devices/rbt-caller-$SUFFIX rule
+	needs_layout v1
+	[ -e /sys/fs/cgroup/devices/devices.list ] || skip "needs the devices controller on cgroup v1"
+	mkdir "$caller"
+	echo a >"$caller/devices.deny"
+	for rule in "c 1:3 rw" "c 1:5 rw" "c 1:7 rw" "c 1:8 rw" "c 1:9 rw" "c 5:0 rw" "c 5:2 rw" "c 136:* rw"; do
+		echo "$rule" >"$caller/devices.allow"
+	done
+	make_bundle web
+	args web /bin/probe mounts
+	SEEN=$(echo "$BASHPID" >"$caller/tasks" && under v1 "${RB[@]}" run --bundle "$T/web" "$(cid web)") || echo failed
+	rmdir "$caller"
+	jq -e '[.mounts[].dest | select(test("^/dev/(null|zero|full|tty|u?random)$"))] == []' <<<"$SEEN"
+	leaks
+}

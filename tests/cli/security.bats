@@ -126,6 +126,39 @@ host_is_whole() {
 	leaks
 }
 
+# Below /proc/sys/net a name means another thing in each network namespace: to hide it in the one that is left is to hide
+# nothing. The file of the load says that a processor is idle, so that the namespace is made beside.
+@test "security: what is hidden below /proc/sys/net is that of the container" {
+	requires root unshare
+	echo "0.00 0.00 0.00 1/80 11206" >"$T/loadavg"
+	make_bundle b '.linux.maskedPaths = ["/proc/sys/net/ipv4/ip_forward", "/proc/keys"]
+		| .linux.readonlyPaths = ["/proc/sys/net/ipv4/conf", "/proc/bus"]
+		| .linux.namespaces = [{"type": "pid"}, {"type": "mount"}, {"type": "network"}]
+		| .mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
+			{"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+			{"destination": "/sys", "type": "sysfs", "source": "sysfs"}]'
+	args b /bin/busybox sh -c 'cat /proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv4/conf/all/forwarding && echo written'
+	SEEN=$(unshare -m sh -c 'mount --bind "$1" /proc/loadavg && shift && exec "$@"' sh "$T/loadavg" \
+		"${RB[@]}" run --bundle "$T/b" "$(cid b)" 2>&1) || true
+	[ "$SEEN" != "${SEEN/Read-only file system/}" ]
+	[[ $SEEN != *written* && $SEEN != *[01]* ]]
+	leaks
+}
+
+@test "security: a remount of an image's link does not make writable what is read-only" {
+	requires root
+	make_bundle b '.mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
+			{"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+			{"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["remount", "rw"]}]
+		| .linux.readonlyPaths = ["/proc/sys"]'
+	rm -rf "$T/b/rootfs/sys"
+	ln -s /proc/sys "$T/b/rootfs/sys"
+	args b /bin/busybox sh -c 'echo written >/proc/sys/kernel/domainname && cat /proc/sys/kernel/domainname'
+	run rb run --bundle "$T/b" "$(cid b)"
+	[[ $status -ne 0 && $output != *written* ]]
+	leaks
+}
+
 @test "security: what is hidden stays on top, wherever links of the image lead a mount" {
 	requires root
 	local mounts='[{"destination": "/proc", "type": "proc", "source": "proc"}, {"destination": "/sys", "type": "sysfs", "source": "sysfs"}'

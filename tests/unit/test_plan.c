@@ -1392,7 +1392,7 @@ static void test_waits(void)
 	}
 }
 
-/* Paths are hidden after the mounts, but for the one case where nothing can come between. */
+/* Paths are hidden after the mounts, but for those that nothing of the last ones can lead to. */
 static void test_hidden(void)
 {
 #define PROC	   "{'destination':'/proc','type':'proc','source':'proc'}"
@@ -1414,6 +1414,27 @@ static void test_hidden(void)
 		{ "the host's /sys",
 		  PROC "," DEV ","
 		       "{'destination':'/sys','type':'bind','source':'/sys','options':['rbind']}",
+		  HIDE("/proc/keys"), "", NULL, false },
+		/* it means another thing once the network namespace is entered */
+		{ "a path of the network", PROC "," DEV "," SYS,
+		  HIDE("/proc/sys/net/ipv4/ip_forward"), "", NULL, false },
+		{ "the network", PROC "," DEV "," SYS, HIDE("/proc/net"), "", NULL, false },
+		{ "a process", PROC "," DEV "," SYS, HIDE("/proc/1"), "", NULL, false },
+		/* a remount follows links of the image */
+		{ "a sysfs that is there",
+		  PROC "," DEV "," SYS ","
+		       "{'destination':'/"
+		       "sys','type':'sysfs','source':'sysfs','options':['remount','rw']}",
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "a /dev that is there",
+		  PROC ","
+		       "{'destination':'/"
+		       "dev','type':'tmpfs','source':'tmpfs','options':['remount','rw']}," SYS,
+		  HIDE("/proc/keys"), "", NULL, false },
+		{ "cgroups that are there",
+		  PROC "," DEV "," SYS ","
+		       "{'destination':'/sys/fs/"
+		       "cgroup','type':'cgroup','source':'c','options':['remount']}",
 		  HIDE("/proc/keys"), "", NULL, false },
 		{ "all of /proc", PROC "," DEV "," SYS, HIDE("/proc"), "", NULL, false },
 		{ "a path of sysfs", PROC "," DEV "," SYS, HIDE("/sys/firmware"), "", NULL, false },
