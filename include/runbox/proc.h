@@ -69,7 +69,8 @@ bool rb_proc_idle_cpu(void);
  * Source: sched_setaffinity(2).
  */
 void rb_proc_beside(pid_t pid);
-/** rb_proc_aside() - go to another processor than this one, if we may, and leave this one to who else is on it */
+/** rb_proc_aside() - go to another processor than this one, if we may, and leave this one to who
+ * else is on it */
 void rb_proc_aside(void);
 /** rb_proc_cpu() - the processor that we are on in this moment, or -1 */
 int rb_proc_cpu(void);

@@ -12,9 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Large and all zero: behind the small ones, which then lie together, for each page that is written to is paid
- * for, by the child again. x86-64 has a section for it (System V ABI AMD64, "Special Sections"); clang 14 would
- * put the zeros into the file. */
+/* Large and all zero: behind the small ones, which then lie together, for each page that is written
+ * to is paid for, by the child again. x86-64 has a section for it (System V ABI AMD64, "Special
+ * Sections"); clang 14 would put the zeros into the file. */
 #if defined(__x86_64__) && !defined(__clang__)
 #define RB_LARGE __attribute__((section(".lbss")))
 #else

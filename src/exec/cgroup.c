@@ -225,7 +225,8 @@ static int make_parents(int mount_fd, const struct rb_cgroup_dir *dir, struct rb
 	return made;
 }
 
-/* Is it frozen, itself or by a parent? One that is made right below the root is not: we are below that, too. */
+/* Is it frozen, itself or by a parent? One that is made right below the root is not: we are below
+ * that, too. */
 static bool is_frozen(int fd, const struct rb_cgroup_dir *dir, bool found)
 {
 	rb_autofree char *text = NULL;

@@ -78,7 +78,7 @@ bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n)
 {
 	const struct rb_cgroup_dir *dir = rb_cgroup_find(dirs, n, RB_CG_MEMORY);
 	struct rb_err ignored = { 0 };
-	uint64_t kills;
+	uint64_t kills = 0;
 	rb_autofd fd = -1;
 	int leaf = dir ? rb_cgroup_leaf(dir, &ignored) : -1;
 
@@ -90,14 +90,15 @@ bool rb_oom_happened(const struct rb_cgroup_dir *dirs, size_t n)
 
 /*
  * count_news() - v2: how many were killed since the last call
- * @ended: the container; a manager such as systemd may have removed the cgroup with the death of its last process,
- * before anyone could read who died of what. What became more in the cgroup above since it was last looked at is
- * counted then. It is looked at whenever anything there is new, which the kernel tells 10 ms late at most, so what
- * others did in that time is all that could be taken for the container's.
+ * @ended: the container; a manager such as systemd may have removed the cgroup with the death of
+ * its last process, before anyone could read who died of what. What became more in the cgroup above
+ * since it was last looked at is counted then. It is looked at whenever anything there is new,
+ * which the kernel tells 10 ms late at most, so what others did in that time is all that could be
+ * taken for the container's.
  */
 static uint64_t count_news(struct rb_oom *w, bool ended)
 {
-	uint64_t own, again = 0, above, news = 0;
+	uint64_t own = 0, again = 0, above, news = 0;
 	int r;
 
 	do { /* until both are of one moment */

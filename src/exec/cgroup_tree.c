@@ -542,7 +542,7 @@ static void remove_parents(const char *path, const char *mount, const char *base
 
 	if (strlen(path) >= sizeof(parent))
 		return; /* the system calls would not take it */
-	strcpy(parent, path);
+	memcpy(parent, path, strlen(path) + 1);
 	while ((slash = strrchr(parent, '/')) && (size_t)(slash - parent) > strlen(mount)) {
 		*slash = '\0';
 		if (strlen(parent) <= base_len && !rb_cgroup_is_made_parent(parent))

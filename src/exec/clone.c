@@ -301,11 +301,11 @@ static int clone_joined(struct rb_run *run, const struct rb_step *step, int cgro
 }
 
 /*
- * The two sides begin on one processor, while the thread of rb_exec_ahead() has the other, or each on its own.
- * In the first case one has to wait, until the child waits for something if nothing is done, and that is the
- * kernel, for whose work it then takes the processor. So the child says where it is, in memory that both have:
- * the time of the end of this row, which is not known yet; it lets the host side go on for a moment, and that
- * goes to another processor.
+ * The two sides begin on one processor, while the thread of rb_exec_ahead() has the other, or each
+ * on its own. In the first case one has to wait, until the child waits for something if nothing is
+ * done, and that is the kernel, for whose work it then takes the processor. So the child says where
+ * it is, in memory that both have: the time of the end of this row, which is not known yet; it lets
+ * the host side go on for a moment, and that goes to another processor.
  */
 static void say_where(uint64_t *word)
 {
@@ -323,9 +323,9 @@ static void part(struct rb_run *run, const uint64_t *word, pid_t pid)
 
 	if (where && where == (uint64_t)rb_proc_cpu() + 1)
 		rb_proc_aside();
+	/* until its row of affinity; a hook before that would keep it */
 	else if (!run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
-		rb_proc_beside(
-			pid); /* until its row of affinity; a hook before that would keep it */
+		rb_proc_beside(pid);
 }
 
 static int clone_direct(struct rb_run *run, const struct rb_step *step, int cgroup_fd,

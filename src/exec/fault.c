@@ -1,8 +1,9 @@
 /* fault.c - failures and deaths on demand, for the tests of undo
  *
- * RUNBOX_FAULT=fail:VERB:N makes step N of that verb fail, kill-before:VERB:N and kill-after:VERB:N kill the
- * runtime with SIGKILL before and after it, with hang:VERB:N whoever does it waits there for its end, and with
- * slow:VERB:N for 50 ms. The environment is the caller's, who can do all of that anyway.
+ * RUNBOX_FAULT=fail:VERB:N makes step N of that verb fail, kill-before:VERB:N and kill-after:VERB:N
+ * kill the runtime with SIGKILL before and after it, with hang:VERB:N whoever does it waits there
+ * for its end, and with slow:VERB:N for 50 ms. The environment is the caller's, who can do all of
+ * that anyway.
  */
 #include <errno.h>
 #include <fcntl.h>

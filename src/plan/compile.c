@@ -324,7 +324,8 @@ static bool is_host_busy(const struct compile *c)
 	return false;
 }
 
-/* The child waits for all of the host side's rows until here, those for which it would wait otherwise, too. */
+/* The child waits for all of the host side's rows until here, those for which it would wait
+ * otherwise, too. */
 static int add_word(struct compile *c, const char *name)
 {
 	c->attached = true;

@@ -432,9 +432,9 @@ static bool is_at(struct compile *c, size_t i, const char *dest)
 }
 
 /*
- * Is the path the same thing in whatever namespaces the child is yet to enter? A mount lies on what a name means
- * to who makes it: below /proc/net and /proc/sys/net that depends on the network namespace. So only what lies
- * right in /proc, without the links.
+ * Is the path the same thing in whatever namespaces the child is yet to enter? A mount lies on what
+ * a name means to who makes it: below /proc/net and /proc/sys/net that depends on the network
+ * namespace. So only what lies right in /proc, without the links.
  */
 static bool is_fixed(const char *path)
 {
@@ -508,12 +508,13 @@ bool compile_has_dev(struct compile *c)
 }
 
 /*
- * The first of the last mounts that may come after what else is done in the root, so that the child does that
- * where it would only wait: sysfs for the network namespace, and the usual mount of cgroups for the host side.
- * A path may lead elsewhere by links of the image: to what is hidden, which has to be on top, and into /proc,
- * where nothing may be mounted but what hides. sysfs shows nothing that is hidden elsewhere, wherever /sys
- * leads; right below it there are no links of the image; and nothing is put at a path of the image after
- * what is hidden, for the default devices are in a /dev of the container's own. Return: n_mounts if there is none
+ * The first of the last mounts that may come after what else is done in the root, so that the child
+ * does that where it would only wait: sysfs for the network namespace, and the usual mount of
+ * cgroups for the host side. A path may lead elsewhere by links of the image: to what is hidden,
+ * which has to be on top, and into /proc, where nothing may be mounted but what hides. sysfs shows
+ * nothing that is hidden elsewhere, wherever /sys leads; right below it there are no links of the
+ * image; and nothing is put at a path of the image after what is hidden, for the default devices
+ * are in a /dev of the container's own. Return: n_mounts if there is none
  */
 static size_t last_mounts(struct compile *c)
 {

@@ -60,7 +60,8 @@ bool compile_has_dev(struct compile *c);
 /** compile_devices_wait() - have devices to wait for the host side? */
 bool compile_devices_wait(struct compile *c);
 
-/* compile.c: the wait for the host side, and what it means for cgroups; rows of other files may need them early */
+/* compile.c: the wait for the host side, and what it means for cgroups; rows of other files may
+ * need them early */
 int emit_attached(struct compile *c, struct rb_err *err);
 int emit_in_cgroups(struct compile *c, struct rb_err *err);
 
@@ -99,15 +100,15 @@ int check_sub_cgroup(struct compile *c, struct rb_err *err);
 int emit_cgroups_early(struct compile *c, struct rb_err *err);
 int emit_cgroups_late(struct compile *c, struct rb_err *err);
 int emit_attach(struct compile *c, struct rb_err *err);
-/** compile_makes_late() - are there cgroups that are made while the child is at work? emit_attach_late() - once
- * they are: their rules of devices, and into them */
+/** compile_makes_late() - are there cgroups that are made while the child is at work?
+ * emit_attach_late() - once they are: their rules of devices, and into them */
 bool compile_makes_late(const struct compile *c);
 int emit_attach_late(struct compile *c, struct rb_err *err);
 /** compile_enters_late() - is the child in all its cgroups only once it has waited for the host side? */
 bool compile_enters_late(const struct compile *c);
-/** compile_mknod_waits() - are there moments at which rules of devices forbid mknod(2)? A device program is there
- * whole or not at all, and allows it; the list of a v1 cgroup is written line by line, and before the child is in
- * its cgroup, that of the caller counts. */
+/** compile_mknod_waits() - are there moments at which rules of devices forbid mknod(2)? A device
+ * program is there whole or not at all, and allows it; the list of a v1 cgroup is written line by
+ * line, and before the child is in its cgroup, that of the caller counts. */
 bool compile_mknod_waits(const struct compile *c);
 int check_rdt(struct compile *c, struct rb_err *err);
 int emit_rdt(struct compile *c, struct rb_err *err);

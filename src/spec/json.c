@@ -179,12 +179,16 @@ static bool is_between(char c)
  * white space or punctuation. Remembers where it ends. */
 static uint32_t token_off(struct parser *p)
 {
-	size_t start = p->end;
+	const char *at = p->text + p->end, *end = p->text + p->len;
 
-	while (start < p->len && is_between(p->text[start]))
-		start++;
+	for (;; at++) {
+		while (at < end && *at == ' ') /* most of what is between */
+			at++;
+		if (at == end || !is_between(*at))
+			break;
+	}
 	p->end = p->complete ? p->len : yajl_get_bytes_consumed(p->yajl);
-	return (uint32_t)start;
+	return (uint32_t)(at - p->text);
 }
 
 static const char *keep(struct parser *p, const void *s, size_t len)
