@@ -26,7 +26,7 @@
 
 #define CACHE_DIR "@seccomp"
 /* of the file and of what rb_seccomp_compile() makes of a profile: goes up when either changes */
-#define FORMAT "runbox seccomp cache 2"
+#define FORMAT "runbox seccomp cache 3"
 /* a profile names some hundred calls; one that is larger than this is not worth keeping */
 #define FILE_MAX (1u << 20)
 /* one profile an engine is usual */
@@ -37,45 +37,62 @@ struct header {
 	uint32_t key_len, bpf_len;
 	uint64_t bpf_hash; /* against damage, not against attackers */
 };
-static const char magic[8] = { 'R', 'B', 'S', 'E', 'C', 'C', '0', '2' };
+static const char magic[8] = { 'R', 'B', 'S', 'E', 'C', 'C', '0', '3' };
 
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/, of words of eight bytes, for each waits for
+ * the one before; the upper half is folded in, as the multiplication only carries upwards */
 static uint64_t hash(const void *data, size_t len)
 {
 	const unsigned char *p = data;
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = 0xcbf29ce484222325u ^ len;
 
-	while (len--)
-		h = (h ^ *p++) * 0x100000001b3u;
+	while (len) {
+		size_t n = len < sizeof(h) ? len : sizeof(h);
+		uint64_t word = 0;
+
+		memcpy(&word, p, n);
+		h = (h ^ word) * 0x100000001b3u;
+		h ^= h >> 32;
+		p += n;
+		len -= n;
+	}
 	return h;
 }
 
 /* --- the key: everything the program depends on, each part with its length --- */
 
-static void put(struct rb_buf *key, const void *data, size_t len)
-{
-	uint32_t n = (uint32_t)len;
+/* Without data it is only counted: a buffer of this size that grows is mapped anew each time. */
+struct key {
+	char *data;
+	size_t len;
+};
 
-	rb_buf_addn(key, (const char *)&n, sizeof(n));
-	rb_buf_addn(key, data, len);
+static void put(struct key *key, const void *data, size_t len)
+{
+	if (key->data)
+		memcpy(key->data + key->len, data, len);
+	key->len += len;
 }
 
-static void put_text(struct rb_buf *key, const char *text)
+static void put_text(struct key *key, const char *text)
 {
-	put(key, text, strlen(text));
+	uint32_t n = (uint32_t)strlen(text);
+
+	put(key, &n, sizeof(n));
+	put(key, text, n);
 }
 
-static void put_u64(struct rb_buf *key, uint64_t v)
+static void put_u64(struct key *key, uint64_t v)
 {
-	rb_buf_addn(key, (const char *)&v, sizeof(v));
+	put(key, &v, sizeof(v));
 }
 
-static void put_opt(struct rb_buf *key, const struct rb_opt_u32 *v)
+static void put_opt(struct key *key, const struct rb_opt_u32 *v)
 {
 	put_u64(key, v->set ? v->v : UINT64_MAX);
 }
 
-static void put_rule(struct rb_buf *key, const struct rb_seccomp_rule *rule)
+static void put_rule(struct key *key, const struct rb_seccomp_rule *rule)
 {
 	put_u64(key, rule->action);
 	put_opt(key, &rule->errno_ret);
@@ -91,7 +108,7 @@ static void put_rule(struct rb_buf *key, const struct rb_seccomp_rule *rule)
 	}
 }
 
-static void put_versions(struct rb_buf *key)
+static void put_versions(struct key *key)
 {
 	const struct scmp_version *version = seccomp_version();
 	struct utsname host = { .machine = "" };
@@ -103,7 +120,7 @@ static void put_versions(struct rb_buf *key)
 	put_text(key, host.release); /* libseccomp asks the kernel which actions it has */
 }
 
-static void make_key(const struct rb_seccomp *profile, struct rb_buf *key)
+static void make_key(const struct rb_seccomp *profile, struct key *key)
 {
 	put_versions(key);
 	put_u64(key, profile->default_action);
@@ -137,15 +154,18 @@ static int open_cache(int root_fd)
 	return rb_take_fd(&fd);
 }
 
-static bool is_trusted(int fd)
+/* Return: bytes of the file, or -1 when it cannot be trusted */
+static off_t trusted_size(int fd)
 {
 	struct stat st;
 
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 077) && st.st_size <= FILE_MAX;
+			       !(st.st_mode & 077) && st.st_size <= FILE_MAX
+		       ? st.st_size
+		       : -1;
 }
 
-static bool take(const char *data, size_t len, const struct rb_buf *key, struct rb_buf *bpf)
+static bool take(const char *data, size_t len, const struct key *key, struct rb_buf *bpf)
 {
 	struct header h;
 
@@ -166,16 +186,20 @@ static bool take(const char *data, size_t len, const struct rb_buf *key, struct 
 	return true;
 }
 
-static bool look_up(int dir_fd, const char *name, const struct rb_buf *key, struct rb_buf *bpf)
+static bool look_up(int dir_fd, const char *name, const struct key *key, struct rb_arena *arena,
+		    struct rb_buf *bpf)
 {
 	/* O_NONBLOCK: whatever lies there must not hold us */
 	rb_autofd fd =
 		openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	rb_autofree char *data = NULL;
-	size_t len;
+	off_t size = fd < 0 ? -1 : trusted_size(fd);
+	char *data;
 
-	return fd >= 0 && is_trusted(fd) && rb_read_fd(fd, FILE_MAX, &data, &len) == 0 &&
-	       take(data, len, key, bpf);
+	if (size < 0)
+		return false;
+	data = rb_arena_alloc(arena, (size_t)size + 1);
+	/* whole, or not believed; they are replaced, never written to */
+	return read(fd, data, (size_t)size + 1) == size && take(data, (size_t)size, key, bpf);
 }
 
 /* Start over when there are very many: profiles that change with each container fill no disk. */
@@ -198,7 +222,7 @@ static void prune(int dir_fd)
 	(void)closedir(dir);				      /* opened for reading */
 }
 
-static void store(int dir_fd, const char *name, const struct rb_buf *key, const struct rb_buf *bpf)
+static void store(int dir_fd, const char *name, const struct key *key, const struct rb_buf *bpf)
 {
 	struct header h = {
 		.key_len = (uint32_t)key->len,
@@ -224,7 +248,8 @@ int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_b
 		      struct rb_err *err)
 {
 	rb_autofd dir_fd = root_fd >= 0 ? open_cache(root_fd) : -EBADF;
-	rb_autobuf key = { 0 };
+	rb_autoarena arena = { 0 };
+	struct key key = { 0 };
 	char name[24];
 	int r;
 
@@ -233,8 +258,10 @@ int rb_seccomp_cached(int root_fd, const struct rb_seccomp *profile, struct rb_b
 		return rb_seccomp_compile(profile, bpf, err);
 	}
 	make_key(profile, &key);
+	key = (struct key) { .data = rb_arena_alloc(&arena, key.len) };
+	make_key(profile, &key);
 	(void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)hash(key.data, key.len));
-	if (look_up(dir_fd, name, &key, bpf))
+	if (look_up(dir_fd, name, &key, &arena, bpf))
 		return 0;
 	r = rb_seccomp_compile(profile, bpf, err);
 	if (r == 0)
