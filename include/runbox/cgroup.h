@@ -77,8 +77,8 @@ void rb_cgroup_stats(const struct rb_cgroup_dir *dirs, size_t n, struct rb_buf *
 /** What tells when a container runs out of memory. */
 struct rb_oom {
 	int fd; /* readable when there may be news; -1: nobody counts its memory */
-	int file,
-		above; /* memory.events, of the cgroup and of the one above; v1: memory.oom_control */
+	/* memory.events, of the cgroup and of the one above; v1: memory.oom_control */
+	int file, above;
 	bool v2;
 	uint64_t seen, above_seen;
 };

@@ -498,6 +498,16 @@ static bool is_plain(const struct rb_mount *m)
 	       !m->opts.idmap && !m->opts.ridmap;
 }
 
+/* A read-only path takes along what is mounted in it, and a mask is not to be made read-only: so no later one
+ * may be around what is hidden early, which those below /proc cannot be. */
+static bool are_below_proc(struct compile *c, const struct rb_strv *paths)
+{
+	for (size_t i = 0; i < paths->n; i++)
+		if (!rb_startswith(compile_clean(c->arena, NULL, paths->v[i]), "/proc/"))
+			return false;
+	return true;
+}
+
 bool compile_has_dev(struct compile *c)
 {
 	for (size_t i = 0; i < c->spec->n_mounts; i++)
@@ -521,7 +531,7 @@ static size_t last_mounts(struct compile *c)
 	size_t n = c->spec->n_mounts;
 
 	if (!compile_has_dev(c) || c->spec->linux_.n_devices || c->opts->notify_dir ||
-	    c->spec->ext.network.present)
+	    c->spec->ext.network.present || !are_below_proc(c, &c->spec->linux_.readonly_paths))
 		return n;
 	if (n > 0 && is_cgroup(&c->mounts[n - 1]) && is_plain(&c->mounts[n - 1]) &&
 	    is_at(c, n - 1, "/sys/fs/cgroup"))

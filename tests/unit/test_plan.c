@@ -1436,6 +1436,14 @@ static void test_hidden(void)
 		       "{'destination':'/sys/fs/"
 		       "cgroup','type':'cgroup','source':'c','options':['remount']}",
 		  HIDE("/proc/keys"), "", NULL, false },
+		/* it takes along what is hidden in it */
+		{ "with /proc read-only", PROC "," DEV "," SYS,
+		  HIDE("/proc/keys") ",'readonlyPaths':['/proc']", "", NULL, false },
+		{ "with a path of the image read-only", PROC "," DEV "," SYS,
+		  HIDE("/proc/keys") ",'readonlyPaths':['/lnk/proc']", "", NULL, false },
+		{ "with paths of /proc read-only", PROC "," DEV "," SYS,
+		  HIDE("/proc/keys") ",'readonlyPaths':['/proc/sys','/proc/sys/net']", "", NULL,
+		  true },
 		{ "all of /proc", PROC "," DEV "," SYS, HIDE("/proc"), "", NULL, false },
 		{ "a path of sysfs", PROC "," DEV "," SYS, HIDE("/sys/firmware"), "", NULL, false },
 		{ "written in another way", PROC "," DEV "," SYS "," CG("/sys//fs/./cgroup"),
