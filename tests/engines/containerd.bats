@@ -151,10 +151,13 @@ ctr_run() {
 	ct run --env PATH=/bin --runc-binary "$(path_of "$RT")" "${options[@]}" --rootfs "$E/image" "$id" "$@"
 }
 
+# Before a command: ends a moment later than it. ctr may lose what was said just before the end.
+LINGER=(sh -c '"$@"; r=$?; sleep 0.2; exit $r' sh)
+
 once() {
 	local id=$1
 	shift
-	ctr_run "$id" --rm -- "$@"
+	ctr_run "$id" --rm -- "${LINGER[@]}" "$@"
 }
 
 @test "containerd: takes contrib's config.toml; runbox is the default of CRI" {
@@ -173,9 +176,9 @@ once() {
 		t once b sh -c 'echo err >&2'
 		# not cat: ctr may miss the end of an input that is there from the start
 		echo text | once c head -n 1
-		t ctr_run e --rm --env A=b --cwd /tmp -- sh -c 'echo $A; pwd; id -u; hostname'
-		t ctr_run f --rm --read-only -- touch /x
-		t ctr_run g --rm --mount "type=bind,src=$E/image/etc,dst=/mnt,options=rbind:ro" -- cat /mnt/group
+		t ctr_run e --rm --env A=b --cwd /tmp -- "${LINGER[@]}" sh -c 'echo $A; pwd; id -u; hostname'
+		t ctr_run f --rm --read-only -- "${LINGER[@]}" touch /x
+		t ctr_run g --rm --mount "type=bind,src=$E/image/etc,dst=/mnt,options=rbind:ro" -- "${LINGER[@]}" cat /mnt/group
 	}
 	compare scenario <<-'EOF'
 		out
@@ -196,8 +199,8 @@ once() {
 
 @test "containerd: texts of a missing and of a forbidden program" {
 	scenario() {
-		t once a nothing | grep -oE 'exec: "[^:]*".*: unknown|^\[.*'
-		t once b /bin/plain | grep -oE 'exec: "[^:]*".*: unknown|^\[.*'
+		t ctr_run a --rm -- nothing | grep -oE 'exec: "[^:]*".*: unknown|^\[.*'
+		t ctr_run b --rm -- /bin/plain | grep -oE 'exec: "[^:]*".*: unknown|^\[.*'
 	}
 	compare scenario <<-'EOF'
 		exec: "nothing": executable file not found in $PATH: unknown
@@ -255,10 +258,10 @@ once() {
 			sed 's/ .*//' "/sys/fs/cgroup$CGROUP/a-$RT/"{memory.max,cpu.max}
 		t ct tasks rm -f "a-$RT" | grep -v 'exit code 137'
 		t ct containers rm "a-$RT"
-		t ctr_run b --rm --seccomp -- grep Seccomp: /proc/self/status
-		t ctr_run c --rm -- grep Seccomp: /proc/self/status
-		t ctr_run d --rm --device /dev/full -- sh -c 'echo x >/dev/full'
-		t ctr_run e --rm --net-host -- ls /sys/class/net
+		t ctr_run b --rm --seccomp -- "${LINGER[@]}" grep Seccomp: /proc/self/status
+		t ctr_run c --rm -- "${LINGER[@]}" grep Seccomp: /proc/self/status
+		t ctr_run d --rm --device /dev/full -- "${LINGER[@]}" sh -c 'echo x >/dev/full'
+		t ctr_run e --rm --net-host -- "${LINGER[@]}" ls /sys/class/net
 	}
 	compare scenario <<-'EOF'
 		33554432
