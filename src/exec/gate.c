@@ -36,12 +36,23 @@ int rb_exec_gate_probe(int state_fd)
 	return r < 0 ? r : 1;
 }
 
+/* Did the child come to its last row? Else what ended the stream was its end. */
+static bool has_begun_exec(const struct rb_run *run)
+{
+	for (size_t i = 0; i < run->plan->len; i++)
+		if (run->plan->steps[i].kind == RB_STEP_EXEC)
+			return run->times[i].start_ns != 0;
+	return false;
+}
+
 int rb_step_executed(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	bool wants_tty = run->plan->spec->process.terminal && run->console_sock < 0;
+	int r;
 
 	(void)step;
 	rb_self_release();
-	return rb_sync_drain(run->sync, run->wait_mask, run->end, wants_tty ? &run->master : NULL,
-			     err);
+	r = rb_sync_drain(run->sync, run->wait_mask, run->end, wants_tty ? &run->master : NULL,
+			  err);
+	return r == 0 && run->plan->straight && !has_begun_exec(run) ? rb_sync_gone(run, err) : r;
 }

@@ -239,7 +239,8 @@ static void reset_signals(void)
 int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_process *process = step->u.process.process;
-	bool is_waiting = run->die_with_parent || run->gate >= 0 || run->starts;
+	bool is_waiting = run->die_with_parent || run->gate >= 0 ||
+			  (run->starts && !run->plan->straight);
 	int r;
 
 	make_env(run, process);

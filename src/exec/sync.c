@@ -34,7 +34,7 @@ static int send_message(int sock, const struct message *m, size_t body, struct r
 	return 0;
 }
 
-static int fail_gone(const struct rb_run *run, struct rb_err *err)
+int rb_sync_gone(const struct rb_run *run, struct rb_err *err)
 {
 	return rb_fail_sys(err, EPIPE, "%s ended unexpectedly",
 			   run->side == RB_SIDE_HOST ? "the container's first process"
@@ -50,7 +50,7 @@ int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
 	if (r == 0)
 		return 0;
 	if (why.errnum == EPIPE || why.errnum == ECONNRESET)
-		return fail_gone(run, err);
+		return rb_sync_gone(run, err);
 	*err = why;
 	return r;
 }
@@ -165,7 +165,7 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		if (r < 0)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
 		if (r == 0)
-			return fail_gone(run, err);
+			return rb_sync_gone(run, err);
 		r = handle(&m, &fd, &run->master, err);
 		if (r < 0)
 			return r;

@@ -159,8 +159,10 @@ static compile_fn *const gated_emitters[] = {
 /* Straight on, for a run that nobody has a part in between: neither side waits for the other's word, which
  * takes as long as ten mounts. */
 static compile_fn *const straight_emitters[] = {
-	/* else the end of the child would look like its exec */
-	emit_ready, emit_seccomp, emit_exec, emit_executed, emit_created,
+	emit_seccomp,
+	emit_exec,
+	emit_executed,
+	emit_created,
 };
 
 /* What a further process in a running container needs of the above. The policy is the container's. */

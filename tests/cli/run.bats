@@ -144,6 +144,17 @@ hanging() {
 	done
 }
 
+@test "run: a first process that is killed before its program is no program that ran" {
+	straight
+	local r=0
+	hanging env
+	kill -KILL "$(awk '$1 == "process" { print $2 }' "$ROOT/$(cid web)/journal")"
+	wait $runner || r=$?
+	[ $r -eq 1 ]
+	grep -q "first process ended unexpectedly" "$T/out"
+	leaks
+}
+
 @test "run: what ends it while the program is being executed leaves nothing" {
 	straight
 	local n
