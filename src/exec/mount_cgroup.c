@@ -77,7 +77,8 @@ static int get_one(const struct rb_step *step, const struct rb_cgroup_dir *dir, 
 }
 
 static int attach_one(struct rb_run *run, const struct rb_step *step,
-		      const struct rb_cgroup_dir *dir, int target, struct rb_err *err)
+		      const struct rb_cgroup_dir *dir, int target, const char *name,
+		      struct rb_err *err)
 {
 	struct rb_mount_change change = { .rset = attr_of(step), .early = MS_PRIVATE | MS_REC };
 	rb_autofd tree = -1;
@@ -85,7 +86,7 @@ static int attach_one(struct rb_run *run, const struct rb_step *step,
 	int r = get_one(step, dir, &tree, &cloned);
 
 	if (r == 0)
-		r = rb_mount_attach(run, tree, target, cloned ? &change : NULL);
+		r = rb_mount_attach_at(run, tree, target, name, cloned ? &change : NULL);
 	if (r == -EOPNOTSUPP) {
 		change.set = change.rset;
 		change.rset = 0;
@@ -115,15 +116,11 @@ static int add_hierarchy(struct rb_run *run, const struct rb_step *step, int top
 {
 	const char *slash = strrchr(dir->hierarchy->mount, '/');
 	const char *name = slash ? slash + 1 : dir->hierarchy->mount;
-	rb_autofd target = -1;
 	int r;
 
 	if (mkdirat(top, name, 0755) < 0)
 		return rb_fail_sys(err, errno, "make %s/%s", step->u.mount.m->dest, name);
-	target = openat(top, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (target < 0)
-		return rb_fail_sys(err, errno, "open %s/%s", step->u.mount.m->dest, name);
-	r = attach_one(run, step, dir, target, err);
+	r = attach_one(run, step, dir, top, name, err);
 	if (r < 0)
 		return r;
 	r = link_controllers(top, name, dir->hierarchy->name);
@@ -198,6 +195,6 @@ int rb_mount_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_er
 	if (n == 0)
 		return mount_none(run, step, target, err);
 	if (n == 1 && dirs[0].hierarchy->v2)
-		return attach_one(run, step, &dirs[0], target, err);
+		return attach_one(run, step, &dirs[0], target, "", err);
 	return mount_v1(run, step, target, err);
 }

@@ -168,13 +168,15 @@ int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *c)
 }
 
 /**
- * rb_mount_attach() - change a detached mount, put it on what @target_fd refers to, set its
- * propagation
- * @change: NULL for no change. Return: as rb_mount_change()
+ * rb_mount_attach_at() - change a detached mount, put it on an entry of a directory, set its propagation
+ * @name: a link at its end is not followed; "" for @dir_fd itself. @change: NULL for no change
+ *
+ * Return: as rb_mount_change()
  */
-int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
-		    const struct rb_mount_change *change)
+int rb_mount_attach_at(struct rb_run *run, int tree_fd, int dir_fd, const char *name,
+		       const struct rb_mount_change *change)
 {
+	const unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH);
 	struct rb_mount_change late = { 0 };
 	int r = 0;
 
@@ -190,10 +192,16 @@ int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
 			late.n_propagation = change->n_propagation;
 		}
 	}
-	if (move_mount(tree_fd, "", target_fd, "",
-		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(tree_fd, "", dir_fd, name, flags) < 0)
 		return -errno;
 	return rb_mount_change(run, tree_fd, &late);
+}
+
+/** rb_mount_attach() - the same on what @target_fd refers to */
+int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
+		    const struct rb_mount_change *change)
+{
+	return rb_mount_attach_at(run, tree_fd, target_fd, "", change);
 }
 
 /* Superblock flags that fsconfig(2) knows by name */

@@ -2,8 +2,8 @@
  * descriptor
  *
  * The source is a clone of a host tree (bind) or a new file system; the target is resolved once,
- * below the root. mount(2) is used only for what fsconfig(2) does not take: values over 255 bytes,
- * old options.
+ * below the root. mount(2) is used where it does the same in one call, and for what fsconfig(2) does not
+ * take: values over 255 bytes, old options.
  * Source: config.md "Mounts"; THREATS CVE-2021-30465 (one resolution), CVE-2019-19921 (/proc,
  * /sys).
  */
@@ -197,14 +197,13 @@ static struct rb_fs fs_of(const struct rb_step *step)
 	return fs;
 }
 
-/* mount(2) with everything in one call; the only way for long values and for options of old file
- * systems. */
-static int old_mount(struct rb_run *run, const struct rb_step *step, int target)
+/* All flags, as mount(2) takes them. */
+static unsigned long flags_of(const struct rb_fs *fs)
 {
 	static const struct {
 		uint64_t attr;
 		unsigned long ms;
-	} flags_of[] = {
+	} attrs[] = {
 		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
 		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
 		{ MOUNT_ATTR_NODEV, MS_NODEV },
@@ -214,18 +213,71 @@ static int old_mount(struct rb_run *run, const struct rb_step *step, int target)
 		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
 		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
 	};
-	struct rb_fs fs = fs_of(step);
-	unsigned long flags = fs.sb;
+	unsigned long flags = fs->sb;
+
+	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
+		if (fs->attr & attrs[i].attr)
+			flags |= attrs[i].ms;
+	return flags;
+}
+
+/* mount(2) with everything in one call; the only way for long values and for options of old file
+ * systems. */
+static int old_mount(struct rb_run *run, const struct rb_step *step, int target)
+{
+	const struct rb_fs fs = fs_of(step);
 	rb_autobuf data = { 0 };
 
-	for (size_t i = 0; i < sizeof(flags_of) / sizeof(flags_of[0]); i++)
-		if (fs.attr & flags_of[i].attr)
-			flags |= flags_of[i].ms;
 	for (size_t i = 0; i < fs.data->n; i++)
 		rb_buf_printf(&data, "%s%s", i ? "," : "", fs.data->v[i]);
 	if (fs.label)
 		rb_buf_printf(&data, "%scontext=\"%s\"", data.len ? "," : "", fs.label);
-	return rb_mount_by_path(run, target, fs.source, fs.type, flags, data.data);
+	return rb_mount_by_path(run, target, fs.source, fs.type, flags_of(&fs), data.data);
+}
+
+/* What mount(2) takes of a file system's options, without the comma that would part one in two.
+ * Return: false where they do not fit, or might be read in another way than by fsconfig(2) */
+static bool join(const struct rb_strv *data, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < data->n; i++) {
+		size_t n = strlen(data->v[i]);
+
+		if (n == 0 || strchr(data->v[i], ',') || len + n + 2 > size)
+			return false;
+		if (len)
+			buf[len++] = ',';
+		memcpy(buf + len, data->v[i], n + 1);
+		len += n;
+	}
+	return true;
+}
+
+/*
+ * The short way, one call for eight: mount(2) on ".". It is the same mount for file systems of the kernel that
+ * have nothing special about them, read-only and some flags apart, which mount(2) takes for those of the
+ * superblock, or ignores where the kernel is too old. Where the working directory is nobody's: a hook would
+ * be started in it. Return: true when it is mounted; else fsopen(2) does it, or says why not
+ */
+static bool mount_here(struct rb_run *run, const struct rb_step *step, const struct rb_fs *fs,
+		       int target)
+{
+	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue", "sysfs", NULL };
+	const struct rb_mount *m = step->u.mount.m;
+	char data[1024];
+	size_t i = 0;
+
+	while (types[i] && !rb_streq(fs->type, types[i]))
+		i++;
+	if (!types[i] || fs->label || fs->attr & (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSYMFOLLOW) ||
+	    fs->sb || step->u.mount.n_uids || m->opts.tmpcopyup || m->opts.n_propagation ||
+	    rb_streq(m->dest, "/") || run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n ||
+	    !join(fs->data, data, sizeof(data)))
+		return false;
+	rb_child_forget_dir(run);
+	return fchdir(target) == 0 && mount(fs->source, ".", fs->type, flags_of(fs), data) == 0;
 }
 
 /* After mount(2): the mount that now covers the target. It is the target's own path that is
@@ -409,7 +461,7 @@ static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_er
 	char why[160] = "";
 	int r = rb_mount_target(run, step, true, &target, err);
 
-	if (r < 0)
+	if (r < 0 || mount_here(run, step, &fs, target))
 		return r;
 	/* iversion has no name in fsconfig(2) */
 	r = fs.sb & MS_I_VERSION ? -EMSGSIZE : rb_fs_make(&fs, &tree, why);

@@ -67,6 +67,8 @@ struct rb_mount_change {
 
 int rb_mount_clone(int dir_fd, const char *path, bool recursive, bool nofollow, int *ret_fd);
 int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *change);
+int rb_mount_attach_at(struct rb_run *run, int tree_fd, int dir_fd, const char *name,
+		       const struct rb_mount_change *change);
 int rb_mount_attach(struct rb_run *run, int tree_fd, int target_fd,
 		    const struct rb_mount_change *change);
 int rb_mount_by_path(struct rb_run *run, int fd, const char *source, const char *type,

@@ -404,6 +404,16 @@ in_tree() {
 	[ "$(grep -vE '^(PWD|SHLVL|_|OLDPWD)=' "$T/b/env" | sort | tr '\n' ' ')" = "OUT=$T/b/env PATH=/bin zero " ]
 }
 
+@test "hooks: those of the host's file system start in the directory of the caller" {
+	make_bundle b '.hooks = ({"prestart": 0, "createRuntime": 0, "createContainer": 0}
+		| with_entries(.key as $k | .value = [{"path": "/bin/sh", "args": ["sh", "-c", "pwd >> \($bundle)/where"]}]))'
+	args b /bin/true
+	cd "$T/b"
+	run_bundle b
+	[ "$(sort -u "$T/b/where")" = "$T/b" ]
+	[ "$(wc -l <"$T/b/where")" = 3 ]
+}
+
 @test "hooks.timeout: ends a hook that takes too long, and the create" {
 	make_bundle b '.hooks.createRuntime = [{"path": "/bin/sleep", "args": ["sleep", "600"], "timeout": 1}]'
 	args b /bin/true
