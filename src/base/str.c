@@ -141,6 +141,26 @@ char *rb_arena_strdup(struct rb_arena *a, const char *s)
 	return rb_arena_strndup(a, s, strlen(s));
 }
 
+char *rb_arena_item(struct rb_arena *a, const char *list, size_t i, const char *rest)
+{
+	const size_t list_len = strlen(list), rest_len = strlen(rest);
+	char digits[24];
+	size_t from = sizeof(digits);
+	char *p;
+
+	digits[--from] = ']';
+	do {
+		digits[--from] = (char)('0' + i % 10);
+		i /= 10;
+	} while (i);
+	digits[--from] = '[';
+	p = take(a, list_len + (sizeof(digits) - from) + rest_len + 1);
+	memcpy(p, list, list_len);
+	memcpy(p + list_len, digits + from, sizeof(digits) - from);
+	memcpy(p + list_len + (sizeof(digits) - from), rest, rest_len + 1);
+	return p;
+}
+
 char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...)
 {
 	char brief[128];

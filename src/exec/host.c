@@ -238,7 +238,8 @@ static unsigned v2_controllers(const char *mount, unsigned held_by_v1)
 	unsigned bits = RB_CG_BIT(RB_CG_DEVICES) | RB_CG_BIT(RB_CG_FREEZER) |
 			RB_CG_BIT(RB_CG_PERF_EVENT);
 
-	rb_buf_printf(&path, "%s/cgroup.controllers", mount);
+	rb_buf_add(&path, mount);
+	rb_buf_add(&path, "/cgroup.controllers");
 	if (rb_read_file(AT_FDCWD, path.data, 4096, &text, NULL) == 0) {
 		bits |= controller_bits(text, " \n");
 		if (has_word(text, " \n", "io", 2))
@@ -304,7 +305,8 @@ static bool usual_places(struct rb_arena *arena, struct rb_host *host, const str
 		rb_autobuf path = { 0 };
 		size_t mount_len;
 
-		rb_buf_printf(&path, CGROUP_ROOT "/%s", dir);
+		rb_buf_add(&path, CGROUP_ROOT "/");
+		rb_buf_add(&path, dir);
 		mount_len = path.len;
 		rb_buf_add(&path, own[i].path);
 		if (!is_cgroup(path.data, v2)) {
@@ -376,7 +378,8 @@ static void only_v2(struct rb_arena *arena, struct rb_host *host, const struct o
 	for (size_t i = 0; i < n; i++)
 		if (*own[i].names == '\0')
 			line = own[i];
-	rb_buf_printf(&path, CGROUP_ROOT "%s", line.path);
+	rb_buf_add(&path, CGROUP_ROOT);
+	rb_buf_add(&path, line.path);
 	/* of the root that is known already */
 	if (rb_streq(line.path, "/") || is_cgroup(path.data, true))
 		add_hierarchy(arena, host, &line, CGROUP_ROOT, line.path);

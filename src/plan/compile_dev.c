@@ -31,7 +31,7 @@ static const struct {
 
 static const char *device_at(struct compile *c, size_t i)
 {
-	return rb_arena_printf(c->arena, "linux.devices[%zu]", i);
+	return rb_arena_item(c->arena, "linux.devices", i, "");
 }
 
 /** check_devices() - paths, and whether /dev is the container's own. */

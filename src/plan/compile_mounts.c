@@ -27,7 +27,7 @@ const char *const rb_proc_files[] = {
 
 static const char *mount_at(struct compile *c, size_t i, const char *suffix)
 {
-	return rb_arena_printf(c->arena, "mounts[%zu]%s", i, suffix);
+	return rb_arena_item(c->arena, "mounts", i, suffix);
 }
 
 static bool type_is(const struct rb_mount *m, const char *type)
@@ -456,7 +456,7 @@ static int add_paths(struct compile *c, enum rb_step_kind kind, const struct rb_
 	size_t first = c->plan->len;
 
 	for (size_t i = 0; i < paths->n; i++) {
-		const char *at = rb_arena_printf(c->arena, "%s[%zu]", field, i);
+		const char *at = rb_arena_item(c->arena, field, i, "");
 		const char *path = compile_clean(c->arena, NULL, paths->v[i]);
 		bool done = is_fixed(path) ? c->hidden : early;
 

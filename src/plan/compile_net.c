@@ -27,7 +27,7 @@ static enum rb_net_link_kind kind_of(const struct rb_iface *iface)
 
 static const char *iface_at(struct compile *c, size_t i, const char *member)
 {
-	return rb_arena_printf(c->arena, AT ".interfaces[%zu]%s", i, member);
+	return rb_arena_item(c->arena, AT ".interfaces", i, member);
 }
 
 /* --- checks --- */
@@ -115,9 +115,9 @@ static int check_ports(struct compile *c, struct rb_err *err)
 			if (v[i].host == v[k].host && rb_streq(v[i].protocol, v[k].protocol) &&
 			    (!v[i].host_ip || !v[k].host_ip ||
 			     rb_streq(v[i].host_ip, v[k].host_ip)))
-				return rb_fail_at(
-					err, rb_arena_printf(c->arena, AT ".ports[%zu]", i),
-					"%s port %u is published twice", v[i].protocol, v[i].host);
+				return rb_fail_at(err, rb_arena_item(c->arena, AT ".ports", i, ""),
+						  "%s port %u is published twice", v[i].protocol,
+						  v[i].host);
 	if ((n || c->spec->ext.network.masquerade) && c->spec->ext.network.n_ifaces == 0)
 		return rb_fail_at(err, n ? AT ".ports" : AT ".masquerade",
 				  "ports and masquerade need an interface");
@@ -324,8 +324,8 @@ int emit_net_links(struct compile *c, struct rb_err *err)
 	for (size_t i = 0; i < e->network.n_ifaces; i++)
 		add_iface(c, i);
 	for (size_t i = 0; i < e->network.n_routes; i++) {
-		struct rb_step *step = compile_add(c, RB_STEP_ROUTE,
-						   rb_arena_printf(c->arena, AT ".routes[%zu]", i));
+		struct rb_step *step =
+			compile_add(c, RB_STEP_ROUTE, rb_arena_item(c->arena, AT ".routes", i, ""));
 
 		step->u.net.text = e->network.routes[i].to;
 		step->u.net.via = e->network.routes[i].via;

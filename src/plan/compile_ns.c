@@ -31,7 +31,7 @@ static const char *entry_at(struct compile *c, const struct rb_namespace *ns, co
 	/* each type is there once; @ns may be a copy */
 	while (i < l->n_namespaces && l->namespaces[i].type != ns->type)
 		i++;
-	return rb_arena_printf(c->arena, "linux.namespaces[%zu]%s", i, suffix);
+	return rb_arena_item(c->arena, "linux.namespaces", i, suffix);
 }
 
 const char *compile_ns_at(struct compile *c, unsigned long flag)

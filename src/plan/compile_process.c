@@ -32,7 +32,7 @@ int check_process(struct compile *c, struct rb_err *err)
 		return rb_fail_at(err, "process.ioPriority.priority",
 				  "priority must be between 0 and 7");
 	for (size_t i = 0; i < p->n_rlimits; i++) {
-		const char *at = rb_arena_printf(c->arena, "process.rlimits[%zu]", i);
+		const char *at = rb_arena_item(c->arena, "process.rlimits", i, "");
 
 		if (p->rlimits[i].soft > p->rlimits[i].hard)
 			return rb_fail_at(err, at, "the soft limit is above the hard limit");

@@ -24,8 +24,9 @@ static int read_ns_type(struct rb_dec *d, const struct rb_at *at, const struct r
 			*(int *)value = i;
 			return 0;
 		}
-		rb_near_try(&near, rb_ns_types[i].name);
 	}
+	for (int i = 0; i < RB_NS_COUNT; i++)
+		rb_near_try(&near, rb_ns_types[i].name);
 	return rb_dec_fail(d, at, "unknown namespace \"%.80s\"%s%s%s", near.word,
 			   near.best ? ", did you mean \"" : "", near.best ? near.best : "",
 			   near.best ? "\"?" : "");

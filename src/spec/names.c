@@ -396,13 +396,10 @@ const char *rb_name_near(const struct rb_name *table, const char *name)
 
 static const char *after_prefix(const char *text, const char *prefix)
 {
-	size_t n = strlen(prefix);
-
-	for (size_t i = 0; i < n; i++) {
-		if (fold(text[i]) != fold(prefix[i]))
+	for (; *prefix; text++, prefix++)
+		if (fold(*text) != fold(*prefix))
 			return NULL;
-	}
-	return text + n;
+	return text;
 }
 
 static bool same_folded(const char *a, const char *b)
