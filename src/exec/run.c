@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -40,6 +39,7 @@ void rb_run_init(struct rb_run *run)
 		.seccomp_sock = -1,
 		.target = -1,
 		.end = -1,
+		.ignored = ~UINT64_C(0),
 	};
 }
 
@@ -63,10 +63,7 @@ void rb_run_done(struct rb_run *run)
 	rb_ahead_done(run);
 	rb_buf_done(&run->records);
 	rb_buf_done(&run->seccomp_bpf);
-	if (run->times)
-		(void)munmap(run->times,
-			     run->plan->len * sizeof(*run->times)); /* our own mapping */
-	run->times = NULL;
+	run->times = NULL; /* the mapping goes with the process; sooner, it would interrupt other processors */
 }
 
 int rb_run_note(struct rb_run *run, const char *line, struct rb_err *err)
@@ -87,11 +84,12 @@ static int note(struct rb_run *run, const struct rb_step *step, struct rb_err *e
 	return rb_run_note(run, line.data, err);
 }
 
-static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
+/* @now: since the plan began; from the end of a row to the begin of this side's next one is no time */
+static int one_step(struct rb_run *run, size_t i, uint64_t *now, struct rb_err *err)
 {
 	const struct rb_step *step = &run->plan->steps[i];
 	const char *verb = run->is_exec ? "exec" : "create";
-	const uint64_t start_ns = rb_now_ns() - run->t0_ns;
+	const uint64_t start_ns = *now;
 	int r;
 
 	rb_log_debug(RB_DEBUG_EXEC, "step %02zu %s", i + 1, rb_step_name(step->kind));
@@ -104,8 +102,9 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 		r = rb_step_ops[step->kind].apply(run, step, err);
 	if (r == 0)
 		r = rb_fault(verb, i + 1, true, err);
+	*now = rb_now_ns() - run->t0_ns;
 	if (run->times) /* the first row makes them */
-		run->times[i] = (struct rb_step_time) { start_ns, rb_now_ns() - run->t0_ns };
+		run->times[i] = (struct rb_step_time) { start_ns, *now };
 	if (r < 0 && step->kind == RB_STEP_HOOK)
 		run->hook_failed = true;
 	if (r < 0 && err->step[0] == '\0') {
@@ -119,11 +118,13 @@ static int one_step(struct rb_run *run, size_t i, struct rb_err *err)
 
 static int walk(struct rb_run *run, struct rb_err *err)
 {
+	uint64_t now = rb_now_ns() - run->t0_ns;
+
 	for (size_t i = 0; i < run->plan->len; i++) {
 		int r = 0;
 
 		if (run->plan->steps[i].side & run->side)
-			r = one_step(run, i, err);
+			r = one_step(run, i, &now, err);
 		if (r < 0)
 			return r;
 	}

@@ -221,12 +221,15 @@ static int mark_descriptors(struct rb_run *run, struct rb_err *err)
 	return mark_each(run, from, err);
 }
 
-static void reset_signals(void)
+/* What is caught is by execve(2) itself. */
+static void reset_signals(uint64_t ignored)
 {
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)rb_signal_default(sig); /* KILL and STOP cannot be set, and are never else */
+		if (ignored >> (sig - 1) & 1)
+			(void)rb_signal_default(
+				sig); /* KILL and STOP cannot be set, and are never else */
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -255,7 +258,7 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 		r = mark_descriptors(run, err);
 	if (r < 0)
 		return r;
-	reset_signals();
+	reset_signals(run->ignored);
 	if (run->birth) /* the rest is for who is born */
 		return 0;
 	r = rb_tty_adopt(run, err);

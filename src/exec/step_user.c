@@ -111,6 +111,8 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 	gid_t *gids = NULL;
 	int r;
 
+	if (user->n_gids == 0 && getgroups(0, NULL) == 0)
+		return 0;
 	if (user->n_gids)
 		gids = rb_xmalloc(user->n_gids * sizeof(*gids));
 	for (size_t i = 0; i < user->n_gids; i++)
@@ -126,6 +128,28 @@ static int set_groups(const struct rb_user *user, struct rb_err *err)
 		return r == -EPERM ? rb_err_hint(err, "setgroups is denied in this user namespace")
 				   : r;
 	}
+	return 0;
+}
+
+/* Real, effective and saved ones: then there is nothing to set, which makes new credentials each time. */
+static bool is_user(uid_t uid, gid_t gid)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	return getresuid(&u[0], &u[1], &u[2]) == 0 && getresgid(&g[0], &g[1], &g[2]) == 0 &&
+	       u[0] == uid && u[1] == uid && u[2] == uid && g[0] == gid && g[1] == gid &&
+	       g[2] == gid;
+}
+
+static int set_ids(const struct rb_user *user, struct rb_err *err)
+{
+	if (is_user(user->uid, user->gid))
+		return 0;
+	if (rb_setresgid(user->gid) < 0)
+		return rb_fail_sys(err, errno, "become group %u", user->gid);
+	if (rb_setresuid(user->uid) < 0)
+		return rb_fail_sys(err, errno, "become user %u", user->uid);
 	return 0;
 }
 
@@ -148,12 +172,10 @@ int rb_step_user(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "keep the capabilities");
 	r = set_groups(user, err);
+	if (r == 0)
+		r = set_ids(user, err);
 	if (r < 0)
 		return r;
-	if (rb_setresgid(user->gid) < 0)
-		return rb_fail_sys(err, errno, "become group %u", user->gid);
-	if (rb_setresuid(user->uid) < 0)
-		return rb_fail_sys(err, errno, "become user %u", user->uid);
 	(void)umask(user->has_umask ? user->umask & 0777 : 022);
 	/* setuid(2) away from 0 has emptied the effective set */
 	r = get_caps(&permitted, &inheritable);

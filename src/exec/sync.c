@@ -1,15 +1,17 @@
 /* sync.c - the socket between host side and child side
  *
  * SOCK_SEQPACKET, so that a message is whole or not there, and the end of a side is seen as the end of
- * the stream. A message is one letter and its body: T token and pid, E failure, W warning, F descriptor.
+ * the stream. A message is one letter and its body: T token, pid and ignored signals, E failure, W warning, F descriptor.
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "exec/exec_priv.h"
+#include "exec/syscalls.h"
 #include "runbox/log.h"
 
 struct message {
@@ -18,6 +20,7 @@ struct message {
 		struct {
 			unsigned token;
 			pid_t pid;
+			uint64_t ignored; /* rb_run.ignored */
 		} t;
 		struct rb_err err;
 		char text[512];
@@ -41,12 +44,26 @@ int rb_sync_gone(const struct rb_run *run, struct rb_err *err)
 						     : "the runtime");
 }
 
+/* Asked here and not in the child, to whom they have come by the clone: while this side would wait. */
+static void find_ignored(struct rb_run *run)
+{
+	if (run->side != RB_SIDE_HOST || run->ignored != ~UINT64_C(0))
+		return;
+	run->ignored = 0;
+	for (int sig = 1; sig < NSIG; sig++)
+		if (rb_signal_is_ignored(sig))
+			run->ignored |= UINT64_C(1) << (sig - 1);
+}
+
 int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
 {
 	struct message m = { .letter = 'T', .u.t = { .token = token, .pid = run->pid } };
 	struct rb_err why = { 0 };
-	int r = send_message(run->sync, &m, sizeof(m.u.t), &why);
+	int r;
 
+	find_ignored(run);
+	m.u.t.ignored = run->ignored;
+	r = send_message(run->sync, &m, sizeof(m.u.t), &why);
 	if (r == 0)
 		return 0;
 	if (why.errnum == EPIPE || why.errnum == ECONNRESET)
@@ -174,8 +191,10 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 		if (m.u.t.token != token)
 			return rb_fail(err, RB_ERR_SYS, "the sides disagree: step %u instead of %u",
 				       m.u.t.token + 1, token + 1);
-		if (run->side == RB_SIDE_CHILD)
+		if (run->side == RB_SIDE_CHILD) {
 			run->pid = m.u.t.pid;
+			run->ignored = m.u.t.ignored;
+		}
 		return 0;
 	}
 }

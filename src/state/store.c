@@ -302,6 +302,7 @@ int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 {
 	rb_autobuf whole = { 0 };
 	struct stat st;
+	ssize_t n;
 	int r;
 
 	if (store->journal_fd < 0)
@@ -310,14 +311,19 @@ int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 			O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
 	if (store->journal_fd < 0)
 		return rb_fail_sys(err, errno, "open the journal of container %s", store->id);
-	rb_buf_printf(&whole, "%s\n", line);
-	if (fstat(store->journal_fd, &st) < 0)
-		return rb_fail_sys(err, errno, "look at the journal of container %s", store->id);
-	r = rb_write_all(store->journal_fd, whole.data, whole.len);
-	/* half a line (a full disk) would be the beginning of the next one */
-	if (r < 0 && ftruncate(store->journal_fd, st.st_size) < 0)
+	rb_buf_add(&whole, line);
+	rb_buf_add(&whole, "\n");
+	do {
+		n = write(store->journal_fd, whole.data, whole.len);
+	} while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)whole.len)
+		return 0;
+	r = n < 0 ? -errno : -ENOSPC; /* a regular file takes less for want of room alone */
+	/* half a line would be the beginning of the next one */
+	if (n > 0 &&
+	    (fstat(store->journal_fd, &st) < 0 || ftruncate(store->journal_fd, st.st_size - n) < 0))
 		rb_log_warn("the journal of container %s ends in half a line", store->id);
-	return r < 0 ? rb_fail_sys(err, -r, "write the journal of container %s", store->id) : 0;
+	return rb_fail_sys(err, -r, "write the journal of container %s", store->id);
 }
 
 int rb_store_journal(const struct rb_store *store, struct rb_arena *arena, struct rb_strv *ret,

@@ -85,6 +85,18 @@ setup() {
 	field . ids .groups '[]'
 }
 
+@test "process.user: none of the caller's ids and groups, whatever they are" {
+	requires root python3
+	make_bundle b
+	args b /bin/probe ids
+	SEEN=$(python3 -c 'import os, sys
+os.setgroups([3, 5, 77])
+os.setresgid(int(sys.argv[1]), 0, 0)
+os.setresuid(int(sys.argv[1]), 0, 0)
+os.execv(sys.argv[2], sys.argv[2:])' 1000 "${RB[@]}" run --bundle "$T/b" "$(cid b)")
+	expect '[.groups, .uid, .euid, .suid, .gid, .egid, .sgid]' '[[],0,0,0,0,0,0]'
+}
+
 @test "process.user.additionalGids: one that is given twice is there once" {
 	field '.process.user.additionalGids = [7, 5, 7, 6, 5]' ids '.groups' '[5,6,7]'
 }
@@ -728,7 +740,7 @@ hierarchies() {
 @test "every container: no signal is blocked or ignored" {
 	make_bundle b
 	args b /bin/probe security
-	SEEN=$(trap '' USR1 PIPE && run_bundle b)
+	SEEN=$(trap '' HUP USR1 PIPE RTMIN RTMAX && run_bundle b)
 	expect '[.SigBlk, .SigIgn]' '["0000000000000000","0000000000000000"]'
 }
 
