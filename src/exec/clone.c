@@ -321,8 +321,12 @@ static void part(struct rb_run *run, const uint64_t *word, pid_t pid)
 {
 	uint64_t where = word ? __atomic_load_n(word, __ATOMIC_ACQUIRE) : 0;
 
-	if (where && where == (uint64_t)rb_proc_cpu() + 1)
+	if (where && where == (uint64_t)rb_proc_cpu() + 1) {
 		rb_proc_aside();
+		/* to where the thread is, as a rule, for whose work the child waits before it waits
+		 * for ours */
+		(void)sched_yield();
+	}
 	/* until its row of affinity; a hook before that would keep it */
 	else if (!run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n)
 		rb_proc_beside(pid);
