@@ -186,6 +186,8 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err);
 int rb_sync_drain(int sock, const sigset_t *mask, int end, int *master, struct rb_err *err);
 /** rb_sync_gone() - the failure for a side that ended without a word. Return: -EPIPE */
 int rb_sync_gone(const struct rb_run *run, struct rb_err *err);
+/** rb_sync_look() - is the other side still there? Return: 0, or -EPIPE */
+int rb_sync_look(const struct rb_run *run, struct rb_err *err);
 /** rb_sync_fail() - tell the other side; says nothing when it is gone. */
 void rb_sync_fail(int sock, const struct rb_err *failure);
 /** rb_sync_send_fd() - the child hands the pty master to the host side: run->master there. */

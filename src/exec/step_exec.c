@@ -268,7 +268,9 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	 * ours too */
 	if (prctl(PR_SET_PDEATHSIG, is_waiting ? SIGKILL : 0, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "set the parent-death signal");
-	return 0;
+	/* the runtime may have died when it was not set; straight on, no barrier would see that. An exit
+	 * closes descriptors before it sends the signal, so that one of the two is there */
+	return run->plan->straight ? rb_sync_look(run, err) : 0;
 }
 
 /** rb_step_exec() - become the program; with runbox.init, its child does */

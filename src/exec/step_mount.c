@@ -255,29 +255,52 @@ static bool join(const struct rb_strv *data, char *buf, size_t size)
 	return true;
 }
 
+/* The caller's working directory, to which relative paths in the options of other file systems and hooks
+ * belong. Return: descriptor, or -1 */
+static int keep_cwd(struct rb_run *run)
+{
+	struct rb_child *child = rb_child_of(run);
+
+	if (child->cwd_fd < 0)
+		child->cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return child->cwd_fd;
+}
+
 /*
- * The short way, one call for eight: mount(2) on ".". It is the same mount for file systems of the kernel that
- * have nothing special about them, read-only and some flags apart, which mount(2) takes for those of the
- * superblock, or ignores where the kernel is too old. Where the working directory is nobody's: a hook would
- * be started in it. Return: true when it is mounted; else fsopen(2) does it, or says why not
+ * What mount(2) makes the same mount of: file systems of the kernel that have nothing special about them. Not
+ * read-only ones and some flags, which mount(2) takes for those of the superblock, or ignores where the
+ * kernel is too old; and not in a user namespace, where the kernel's log would tell of each refusal.
  */
-static bool mount_here(struct rb_run *run, const struct rb_step *step, const struct rb_fs *fs,
-		       int target)
+static bool is_simple(const struct rb_run *run, const struct rb_step *step, const struct rb_fs *fs)
 {
 	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue", "sysfs", NULL };
 	const struct rb_mount *m = step->u.mount.m;
-	char data[1024];
 	size_t i = 0;
 
 	while (types[i] && !rb_streq(fs->type, types[i]))
 		i++;
-	if (!types[i] || fs->label || fs->attr & (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSYMFOLLOW) ||
-	    fs->sb || step->u.mount.n_uids || m->opts.tmpcopyup || m->opts.n_propagation ||
-	    rb_streq(m->dest, "/") || run->plan->spec->hooks[RB_HOOK_CREATE_CONTAINER].n ||
-	    !join(fs->data, data, sizeof(data)))
-		return false;
+	return types[i] && !fs->label && !fs->sb &&
+	       !(fs->attr & (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSYMFOLLOW)) &&
+	       !step->u.mount.n_uids && !m->opts.tmpcopyup && !m->opts.n_propagation &&
+	       !rb_streq(m->dest, "/") && !(run->plan->new_ns & CLONE_NEWUSER);
+}
+
+/* The short way, one call for eight: mount(2) on ".".
+ * Return: 1; 0, nothing is mounted, fsopen(2) does it, or says why not; or a reporting failure */
+static int mount_here(struct rb_run *run, const struct rb_step *step, const struct rb_fs *fs,
+		      int target, struct rb_err *err)
+{
+	char data[1024];
+	bool done;
+
+	if (!is_simple(run, step, fs) || !join(fs->data, data, sizeof(data)) || keep_cwd(run) < 0 ||
+	    fchdir(target) < 0)
+		return 0;
 	rb_child_forget_dir(run);
-	return fchdir(target) == 0 && mount(fs->source, ".", fs->type, flags_of(fs), data) == 0;
+	done = mount(fs->source, ".", fs->type, flags_of(fs), data) == 0;
+	if (fchdir(keep_cwd(run)) < 0)
+		return rb_fail_sys(err, errno, "go back to the working directory");
+	return done;
 }
 
 /* After mount(2): the mount that now covers the target. It is the target's own path that is
@@ -461,8 +484,10 @@ static int mount_fs(struct rb_run *run, const struct rb_step *step, struct rb_er
 	char why[160] = "";
 	int r = rb_mount_target(run, step, true, &target, err);
 
-	if (r < 0 || mount_here(run, step, &fs, target))
-		return r;
+	if (r == 0)
+		r = mount_here(run, step, &fs, target, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	/* iversion has no name in fsconfig(2) */
 	r = fs.sb & MS_I_VERSION ? -EMSGSIZE : rb_fs_make(&fs, &tree, why);
 	if (r == -EMSGSIZE || r == -EINVAL)

@@ -33,6 +33,7 @@ struct rb_child *rb_child_of(struct rb_run *run)
 			.mask_tree = -1,
 			.tty = -1,
 			.dir_fd = -1,
+			.cwd_fd = -1,
 			.init_fd = -1,
 			.init_go = { -1, -1 },
 		};
@@ -300,6 +301,7 @@ int rb_step_pivot(struct rb_run *run, const struct rb_step *step, struct rb_err 
 		if (r < 0)
 			return r;
 	}
+	rb_closep(&rb_child_of(run)->cwd_fd);
 	if (fchdir(run->root_fd) < 0)
 		return rb_fail_sys(err, errno, "enter the new root");
 	if (step->u.pivot.how == RB_PIVOT_MOVE)

@@ -24,6 +24,7 @@ struct rb_child {
 	int init_go[2]; /* INIT: a pipe whose end says that the parent is init */
 	bool init_alone;     /* INIT: as pid 1 of a new namespace */
 	uint64_t started_ns; /* GATE: when it was opened */
+	int cwd_fd;	     /* MOUNT: the caller's working directory, until PIVOT */
 	/* where the last device or link was put, for the next one; gone with the next mount */
 	int dir_fd;
 	const char *dir_path; /* of the plan; without the last name: dir_len bytes */

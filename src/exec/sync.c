@@ -199,6 +199,14 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 	}
 }
 
+int rb_sync_look(const struct rb_run *run, struct rb_err *err)
+{
+	char byte;
+	ssize_t n = recv(run->sync, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno == ECONNRESET) ? rb_sync_gone(run, err) : 0;
+}
+
 int rb_sync_drain(int sock, const sigset_t *mask, int end, int *master, struct rb_err *err)
 {
 	struct message m;

@@ -37,6 +37,24 @@ host_is_whole() {
 	leaks
 }
 
+@test "security: a relative path in the options of a file system is the caller's, not the image's (CVE-2015-1335)" {
+	requires root
+	make_bundle b '.mounts += [{"destination": "/mnt", "type": "overlay", "source": "overlay", "options": ["lowerdir=lower:" + $bundle + "/other"]}]'
+	mkdir "$T/b/lower" "$T/b/other"
+	echo "of the caller" >"$T/b/lower/secret"
+	# where the mounts before it are made
+	mkdir -p "$T"/b/rootfs/{dev,proc}
+	for dir in "" dev proc tmp; do
+		ln -s "$T/host" "$T/b/rootfs/$dir/lower"
+	done
+	args b /bin/busybox cat /mnt/secret
+	cd "$T/b"
+	run -0 run_bundle b
+	[ "$output" = "of the caller" ]
+	host_is_whole
+	leaks
+}
+
 @test "security: a volume with a link at its proc (CVE-2019-19921)" {
 	make_bundle b '.mounts |= [{"destination": "/vol", "source": "vol", "options": ["bind"]}, {"destination": "/vol/proc", "type": "proc", "source": "proc"}]'
 	mkdir "$T/b/vol"
