@@ -63,8 +63,8 @@ void rb_run_done(struct rb_run *run)
 	rb_ahead_done(run);
 	rb_buf_done(&run->records);
 	rb_buf_done(&run->seccomp_bpf);
-	run->times =
-		NULL; /* the mapping goes with the process; sooner, it would interrupt other processors */
+	/* the mapping goes with the process; sooner, it would interrupt other processors */
+	run->times = NULL;
 }
 
 int rb_run_note(struct rb_run *run, const char *line, struct rb_err *err)
