@@ -93,9 +93,9 @@ struct rb_run {
 	struct rb_buf seccomp_bpf; /* the compiled filter: an array of struct sock_filter */
 	int seccomp_sock;	   /* connected to listenerPath, -1 */
 	bool is_filtered;	   /* by the early row */
-	uint64_t
-		ignored; /* signals that the caller has us ignore, 1 << signal - 1; ~0: not known */
-	bool beside;	 /* there is an idle processor: two things at a time are worth it */
+	/* signals that the caller has us ignore, 1 << signal - 1; ~0: not known */
+	uint64_t ignored;
+	bool beside;		/* there is an idle processor: two things at a time are worth it */
 	struct rb_ahead *ahead; /* the thread that makes the network namespace, NULL if none does */
 	bool enters_net;	/* the child is cloned without one, and enters that */
 	struct rb_net_run *net; /* what the network's rows share, NULL without a network */

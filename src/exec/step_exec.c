@@ -221,15 +221,14 @@ static int mark_descriptors(struct rb_run *run, struct rb_err *err)
 	return mark_each(run, from, err);
 }
 
-/* What is caught is by execve(2) itself. */
+/* What is caught is by execve(2) itself; KILL and STOP cannot be set, and are never else. */
 static void reset_signals(uint64_t ignored)
 {
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
 		if (ignored >> (sig - 1) & 1)
-			(void)rb_signal_default(
-				sig); /* KILL and STOP cannot be set, and are never else */
+			(void)rb_signal_default(sig);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

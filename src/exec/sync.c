@@ -1,7 +1,8 @@
 /* sync.c - the socket between host side and child side
  *
  * SOCK_SEQPACKET, so that a message is whole or not there, and the end of a side is seen as the end of
- * the stream. A message is one letter and its body: T token, pid and ignored signals, E failure, W warning, F descriptor.
+ * the stream. A message is one letter and its body: T token, pid and ignored signals, E failure, W warning,
+ * F descriptor.
  */
 #include <errno.h>
 #include <poll.h>
@@ -44,10 +45,11 @@ int rb_sync_gone(const struct rb_run *run, struct rb_err *err)
 						     : "the runtime");
 }
 
-/* Asked here and not in the child, to whom they have come by the clone: while this side would wait. */
+/* Asked here and not in the child, to whom they have come by the clone: while this side would wait. In an
+ * exec the program is found before it could be told. */
 static void find_ignored(struct rb_run *run)
 {
-	if (run->side != RB_SIDE_HOST || run->ignored != ~UINT64_C(0))
+	if (run->side != RB_SIDE_HOST || run->is_exec || run->ignored != ~UINT64_C(0))
 		return;
 	run->ignored = 0;
 	for (int sig = 1; sig < NSIG; sig++)
