@@ -29,7 +29,7 @@ struct rb_arena {
 void *rb_arena_alloc(struct rb_arena *a, size_t size);
 char *rb_arena_strdup(struct rb_arena *a, const char *s);
 char *rb_arena_strndup(struct rb_arena *a, const char *s, size_t len);
-/** rb_arena_item() - "@list[@i]@rest", the place of an item in config.json; many of them are made in each run */
+/** rb_arena_item() - "@list[@i]@rest", the place of an item in config.json; each run makes many */
 char *rb_arena_item(struct rb_arena *a, const char *list, size_t i, const char *rest);
 char *rb_arena_printf(struct rb_arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

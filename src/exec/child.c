@@ -1,9 +1,10 @@
 /* child.c - what the container's first process does between its rows: waiting and hiding
  *
- * It is non-dumpable from the moment on that host descriptors could be of use to somebody who traces it
- * (CVE-2016-9962), and holds no host descriptor from the moment on that it looks for its program. It dies with the
- * runtime until it is ready (PR_SET_PDEATHSIG, which a change of ids clears), where it waits for its start until
- * it is recorded, and where it goes straight on until it has found its program (the end of the sync socket).
+ * It is non-dumpable from the moment on that host descriptors could be of use to somebody who traces
+ * it (CVE-2016-9962), and holds no host descriptor from the moment on that it looks for its program. It
+ * dies with the runtime until it is ready (PR_SET_PDEATHSIG, which a change of ids clears), where it
+ * waits for its start until it is recorded, and where it goes straight on until it has found its program
+ * (the end of the sync socket).
  */
 #include <errno.h>
 #include <fcntl.h>
