@@ -137,9 +137,10 @@ static bool is_user(uid_t uid, gid_t gid)
 	uid_t u[3];
 	gid_t g[3];
 
-	return getresuid(&u[0], &u[1], &u[2]) == 0 && getresgid(&g[0], &g[1], &g[2]) == 0 &&
-	       u[0] == uid && u[1] == uid && u[2] == uid && g[0] == gid && g[1] == gid &&
-	       g[2] == gid;
+	/* root alone: of an unmapped id the kernel tells another's number (65534) */
+	return uid == 0 && gid == 0 && getresuid(&u[0], &u[1], &u[2]) == 0 &&
+	       getresgid(&g[0], &g[1], &g[2]) == 0 && u[0] == uid && u[1] == uid && u[2] == uid &&
+	       g[0] == gid && g[1] == gid && g[2] == gid;
 }
 
 static int set_ids(const struct rb_user *user, struct rb_err *err)
