@@ -88,6 +88,17 @@ static unsigned long atime_flag(uint64_t attr)
 	}
 }
 
+/** rb_mount_flags() - MOUNT_ATTR_* as mount(2) takes them */
+unsigned long rb_mount_flags(uint64_t attr)
+{
+	unsigned long flags = atime_flag(attr);
+
+	for (size_t i = 0; i < N_ATTR_FLAGS; i++)
+		if (attr & attr_flags[i].attr)
+			flags |= attr_flags[i].ms;
+	return flags;
+}
+
 /* A remount replaces all flags, so those that are there are read first (mount(2)). */
 static int remount(struct rb_run *run, int fd, uint64_t set, uint64_t clr)
 {

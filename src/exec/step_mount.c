@@ -200,25 +200,7 @@ static struct rb_fs fs_of(const struct rb_step *step)
 /* All flags, as mount(2) takes them. */
 static unsigned long flags_of(const struct rb_fs *fs)
 {
-	static const struct {
-		uint64_t attr;
-		unsigned long ms;
-	} attrs[] = {
-		{ MOUNT_ATTR_RDONLY, MS_RDONLY },
-		{ MOUNT_ATTR_NOSUID, MS_NOSUID },
-		{ MOUNT_ATTR_NODEV, MS_NODEV },
-		{ MOUNT_ATTR_NOEXEC, MS_NOEXEC },
-		{ MOUNT_ATTR_NOATIME, MS_NOATIME },
-		{ MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
-		{ MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
-		{ MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW },
-	};
-	unsigned long flags = fs->sb;
-
-	for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
-		if (fs->attr & attrs[i].attr)
-			flags |= attrs[i].ms;
-	return flags;
+	return fs->sb | rb_mount_flags(fs->attr);
 }
 
 /* mount(2) with everything in one call; the only way for long values and for options of old file

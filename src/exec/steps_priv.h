@@ -66,6 +66,7 @@ struct rb_mount_change {
 	size_t n_propagation;
 };
 
+unsigned long rb_mount_flags(uint64_t attr);
 int rb_mount_clone(int dir_fd, const char *path, bool recursive, bool nofollow, int *ret_fd);
 int rb_mount_change(struct rb_run *run, int fd, const struct rb_mount_change *change);
 int rb_mount_attach_at(struct rb_run *run, int tree_fd, int dir_fd, const char *name,
