@@ -267,8 +267,9 @@ int rb_step_find(struct rb_run *run, const struct rb_step *step, struct rb_err *
 	 * ours too */
 	if (prctl(PR_SET_PDEATHSIG, is_waiting ? SIGKILL : 0, 0, 0, 0) < 0)
 		return rb_fail_sys(err, errno, "set the parent-death signal");
-	/* the runtime may have died when it was not set; straight on, no barrier would see that. An exit
-	 * closes descriptors before it sends the signal, so that one of the two is there */
+	/* the runtime may have died while it was not set; straight on, no barrier would see that. Where the
+	 * signal is wanted there is no gap: an exit closes descriptors before it sends it. Else a
+	 * runtime may die right after the look, as it may once the program runs */
 	return run->plan->straight ? rb_sync_look(run, err) : 0;
 }
 

@@ -301,7 +301,7 @@ bool rb_store_is_locked(const struct rb_store *store)
 int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 {
 	rb_autobuf whole = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	ssize_t n;
 	int r;
 
@@ -318,10 +318,16 @@ int rb_store_note(struct rb_store *store, const char *line, struct rb_err *err)
 	} while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)whole.len)
 		return 0;
-	r = n < 0 ? -errno : -ENOSPC; /* a regular file takes less for want of room alone */
+	r = n < 0 ? -errno : 0;
+	if (r == 0 && fstat(store->journal_fd, &st) < 0)
+		r = -errno;
+	/* the rest, for the sake of its errno */
+	if (r == 0)
+		r = rb_write_all(store->journal_fd, whole.data + n, whole.len - (size_t)n);
+	if (r == 0)
+		return 0;
 	/* half a line would be the beginning of the next one */
-	if (n > 0 &&
-	    (fstat(store->journal_fd, &st) < 0 || ftruncate(store->journal_fd, st.st_size - n) < 0))
+	if (n > 0 && ftruncate(store->journal_fd, st.st_size - n) < 0)
 		rb_log_warn("the journal of container %s ends in half a line", store->id);
 	return rb_fail_sys(err, -r, "write the journal of container %s", store->id);
 }
