@@ -192,6 +192,8 @@ int rb_sync_look(const struct rb_run *run, struct rb_err *err);
 void rb_sync_fail(int sock, const struct rb_err *failure);
 /** rb_sync_send_fd() - the child hands the pty master to the host side: run->master there. */
 int rb_sync_send_fd(int sock, int fd, struct rb_err *err);
+/** rb_sync_send_filter() - host side: run->seccomp_bpf becomes the child's, in its next rb_sync_wait(). */
+int rb_sync_send_filter(struct rb_run *run, struct rb_err *err);
 /** rb_sync_warn() - for rb_log_forward(): the child's rb_log_warn() comes out at the host side. */
 void rb_sync_warn(int sock, const char *text);
 

@@ -1,7 +1,8 @@
 /* seccomp.c - the container's filter: made ready by the host, loaded by the child last
  *
  * The host side compiles (or takes from the cache) and connects to the listener, for the child
- * sees neither the state root nor the host's sockets any more. The child has one thread, so
+ * sees neither the state root nor the host's sockets any more. With a listener, and in an exec, that
+ * comes before the clone, else beside the child, who is sent the program. The child has one thread, so
  * SECCOMP_FILTER_FLAG_TSYNC has nothing to do and is left out; the kernel would not take it
  * together with a listener.
  * Sources: seccomp(2), config-linux.md "Seccomp" and "The Container Process State".
@@ -73,7 +74,9 @@ int rb_step_filter(struct rb_run *run, const struct rb_step *step, struct rb_err
 		}
 	}
 	rb_buf_done(&run->seccomp_bpf);
-	return rb_seccomp_cached(root_fd, profile, &run->seccomp_bpf, err);
+	r = rb_seccomp_cached(root_fd, profile, &run->seccomp_bpf, err);
+	/* who is cloned after this row has it by that */
+	return r == 0 && run->sync >= 0 ? rb_sync_send_filter(run, err) : r;
 }
 
 /* config-linux.md "The Container Process State": one message, the descriptor in it. "pid" is of the process

@@ -2,7 +2,7 @@
  *
  * SOCK_SEQPACKET, so that a message is whole or not there, and the end of a side is seen as the end of
  * the stream. A message is one letter and its body: T token, pid and ignored signals, E failure, W warning,
- * F descriptor.
+ * F descriptor, S size of a seccomp filter, which the next ones are.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +15,14 @@
 #include "exec/syscalls.h"
 #include "runbox/log.h"
 
+/* Of a filter, for a message must fit into net.core.wmem_default, whose least is little more. */
+#define PIECE ((size_t)4096)
+
+static size_t piece(size_t left)
+{
+	return left < PIECE ? left : PIECE;
+}
+
 struct message {
 	char letter;
 	union {
@@ -25,17 +33,21 @@ struct message {
 		} t;
 		struct rb_err err;
 		char text[512];
+		size_t size;
 	} u;
 };
 
-static int send_message(int sock, const struct message *m, size_t body, struct rb_err *err)
+static int send_whole(int sock, const void *data, size_t len, struct rb_err *err)
 {
-	size_t len = offsetof(struct message, u) + body;
-
-	while (send(sock, m, len, MSG_NOSIGNAL) < 0)
+	while (send(sock, data, len, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			return rb_fail_sys(err, errno, "the other side of the plan is gone");
 	return 0;
+}
+
+static int send_message(int sock, const struct message *m, size_t body, struct rb_err *err)
+{
+	return send_whole(sock, m, offsetof(struct message, u) + body, err);
 }
 
 int rb_sync_gone(const struct rb_run *run, struct rb_err *err)
@@ -57,21 +69,55 @@ static void find_ignored(struct rb_run *run)
 			run->ignored |= UINT64_C(1) << (sig - 1);
 }
 
+/* @why: what sending has failed with */
+static int not_sent(const struct rb_run *run, const struct rb_err *why, struct rb_err *err)
+{
+	if (why->errnum == EPIPE || why->errnum == ECONNRESET)
+		return rb_sync_gone(run, err);
+	*err = *why;
+	return -why->errnum;
+}
+
 int rb_sync_signal(struct rb_run *run, unsigned token, struct rb_err *err)
 {
 	struct message m = { .letter = 'T', .u.t = { .token = token, .pid = run->pid } };
 	struct rb_err why = { 0 };
-	int r;
 
 	find_ignored(run);
 	m.u.t.ignored = run->ignored;
-	r = send_message(run->sync, &m, sizeof(m.u.t), &why);
-	if (r == 0)
-		return 0;
-	if (why.errnum == EPIPE || why.errnum == ECONNRESET)
-		return rb_sync_gone(run, err);
-	*err = why;
-	return r;
+	return send_message(run->sync, &m, sizeof(m.u.t), &why) == 0 ? 0 : not_sent(run, &why, err);
+}
+
+int rb_sync_send_filter(struct rb_run *run, struct rb_err *err)
+{
+	const struct rb_buf *bpf = &run->seccomp_bpf;
+	struct message m = { .letter = 'S', .u.size = bpf->len };
+	struct rb_err why = { 0 };
+	int r = send_message(run->sync, &m, sizeof(m.u.size), &why);
+
+	for (size_t at = 0; r == 0 && at < bpf->len; at += PIECE)
+		r = send_whole(run->sync, bpf->data + at, piece(bpf->len - at), &why);
+	return r == 0 ? 0 : not_sent(run, &why, err);
+}
+
+static int take_filter(struct rb_run *run, size_t size, struct rb_err *err)
+{
+	struct rb_buf *bpf = &run->seccomp_bpf;
+
+	rb_buf_done(bpf);
+	*bpf = (struct rb_buf) { .data = rb_xmalloc(size), .len = size, .cap = size };
+	for (size_t at = 0; at < size; at += PIECE) {
+		ssize_t n;
+
+		do {
+			n = recv(run->sync, bpf->data + at, piece(size - at), 0);
+		} while (n < 0 && errno == EINTR);
+		if (n < 0 && errno != ECONNRESET)
+			return rb_fail_sys(err, errno, "receive the seccomp filter");
+		if (n != (ssize_t)piece(size - at))
+			return rb_sync_gone(run, err);
+	}
+	return 0;
 }
 
 void rb_sync_fail(int sock, const struct rb_err *failure)
@@ -185,7 +231,9 @@ int rb_sync_wait(struct rb_run *run, unsigned token, struct rb_err *err)
 			return rb_fail_sys(err, -r, "wait for the other side of the plan");
 		if (r == 0)
 			return rb_sync_gone(run, err);
-		r = handle(&m, &fd, &run->master, err);
+		r = m.letter == 'S' && run->side == RB_SIDE_CHILD
+			    ? take_filter(run, m.u.size, err)
+			    : handle(&m, &fd, &run->master, err);
 		if (r < 0)
 			return r;
 		if (r == 0)

@@ -16,7 +16,7 @@
 
 typedef int compile_fn(struct compile *c, struct rb_err *err);
 
-static compile_fn emit_record, emit_keep, emit_pid_file, emit_created, emit_gate;
+static compile_fn emit_record, emit_late, emit_pid_file, emit_created, emit_gate;
 static compile_fn emit_mapped, emit_mounted, emit_hooked, emit_ready, emit_recorded;
 static compile_fn emit_executed, emit_known, emit_networked, emit_born;
 static compile_fn emit_prestart, emit_create_runtime, emit_create_container, emit_start_container;
@@ -37,8 +37,8 @@ static compile_fn *const emitters[] = {
 	/* before the cgroups: it makes one of them */
 	emit_scope,
 	emit_cgroups_early,
-	/* compiling a profile takes longer than all the rest: not while the child waits */
-	emit_filter,
+	/* the child takes along the socket of who is told about its calls */
+	emit_notify_filter,
 	/* a conflict of addresses or ports stops the create before anything is made for it */
 	emit_network,
 	/* before the clone, which joins it by its name */
@@ -69,7 +69,7 @@ static compile_fn *const emitters[] = {
 	/* the namespace is there; all of it while the child makes its mounts */
 	emit_net_links,
 	/* before any hook, for those of the end are in it, and before the child is let go for good */
-	emit_keep,
+	emit_late,
 
 	/* --- child, the host's file system still at / --- */
 	/* needs the id map; before anything is made that should belong to the mapped root */
@@ -259,19 +259,22 @@ static int emit_record(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-static void add_keep(struct compile *c)
+/* What the child needs as late as its last rows or not at all: the host side does it beside the child's mounts,
+ * a profile that was never seen before takes longer than those. */
+static void add_late(struct compile *c, struct rb_err *err)
 {
-	if (!c->kept)
-		compile_add(c, RB_STEP_KEEP, NULL);
-	c->kept = true;
+	if (c->late)
+		return;
+	c->late = true;
+	(void)emit_filter(c, err); /* cannot fail */
+	compile_add(c, RB_STEP_KEEP, NULL);
 }
 
 /* Where the child waits for cgroups to be made, these come first. */
-static int emit_keep(struct compile *c, struct rb_err *err)
+static int emit_late(struct compile *c, struct rb_err *err)
 {
-	(void)err; /* cannot fail */
 	if (!compile_makes_late(c))
-		add_keep(c);
+		add_late(c, err);
 	return 0;
 }
 
@@ -346,7 +349,7 @@ int emit_attached(struct compile *c, struct rb_err *err)
 	if (c->exec && !is_host_busy(c))
 		return 0;
 	if (!c->exec)
-		add_keep(c);
+		add_late(c, err);
 	return add_barrier(c, "attached", RB_SIDE_HOST);
 }
 
@@ -376,9 +379,8 @@ static bool has_host_hooks(const struct compile *c)
 
 static int emit_mounted(struct compile *c, struct rb_err *err)
 {
-	(void)err; /* cannot fail */
 	if (has_host_hooks(c))
-		add_keep(c); /* what their container is, for those of its end */
+		add_late(c, err); /* what their container is, for those of its end */
 	return has_host_hooks(c) ? add_barrier(c, "mounted", RB_SIDE_CHILD) : 0;
 }
 
@@ -390,11 +392,10 @@ static int emit_hooked(struct compile *c, struct rb_err *err)
 
 static int emit_networked(struct compile *c, struct rb_err *err)
 {
-	(void)err; /* cannot fail */
 	/* "hooked" comes later than all of the host's rows before it */
 	if (!compile_has_links(c) || has_host_hooks(c))
 		return 0;
-	add_keep(c);
+	add_late(c, err);
 	return add_word(c, "networked");
 }
 

@@ -28,7 +28,8 @@ struct compile {
 	bool exec;			  /* a further process in a container that is there */
 	struct rb_mount *mounts; /* config mounts as they will be made: see check_mounts() */
 	bool attached;		 /* the child has waited for the host side, emit_attached() */
-	bool kept;		 /* the row "keep" is there */
+	bool late;		 /* add_late() was there */
+	bool filter;		 /* emit_filter() was there */
 	bool in_cgroups;	 /* emit_in_cgroups() was there */
 	bool hidden;		 /* what may be at any moment */
 	bool has_devices;	 /* emit_devices() was there */
@@ -172,6 +173,7 @@ int emit_exec_last(struct compile *c, struct rb_err *err);
 int emit_process_setup(struct compile *c, struct rb_err *err);
 int emit_credentials(struct compile *c, struct rb_err *err);
 int emit_program(struct compile *c, struct rb_err *err);
+int emit_notify_filter(struct compile *c, struct rb_err *err);
 int emit_filter(struct compile *c, struct rb_err *err);
 int emit_early_seccomp(struct compile *c, struct rb_err *err);
 int emit_seccomp(struct compile *c, struct rb_err *err);

@@ -324,14 +324,23 @@ int emit_program(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/** emit_filter() - compile the profile while nothing waits for it. */
+/** emit_filter() - the profile becomes a program for the kernel, once. */
 int emit_filter(struct compile *c, struct rb_err *err)
 {
 	(void)err; /* cannot fail */
-	if (c->spec->linux_.seccomp.present)
+	if (c->spec->linux_.seccomp.present && !c->filter)
 		compile_add(c, RB_STEP_FILTER, "linux.seccomp")->u.seccomp.profile =
 			&c->spec->linux_.seccomp;
+	c->filter = true;
 	return 0;
+}
+
+int emit_notify_filter(struct compile *c, struct rb_err *err)
+{
+	bool notify = c->spec->linux_.seccomp.present &&
+		      rb_seccomp_uses_notify(&c->spec->linux_.seccomp);
+
+	return notify ? emit_filter(c, err) : 0;
 }
 
 static struct rb_step *add_seccomp(struct compile *c)

@@ -99,6 +99,20 @@ ended() {
 	called $PERSONALITY,0,0xf0 0
 }
 
+@test "seccomp: a filter of thousands of instructions, by run and by create and start" {
+	make_bundle b '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+		[range(900) | {"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7,
+		  "args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": (. * 7 + 4096)}]}]}'
+	called $PERSONALITY,$((899 * 7 + 4096)) 7
+	called $PERSONALITY,4096 7
+	called $PERSONALITY,4097 0
+	args b /bin/probe args "call=$PERSONALITY,4096"
+	start_bundle b
+	wait_status b stopped
+	rb delete "$(cid b)"
+	leaks
+}
+
 @test "seccomp: each architecture and each supported flag of features is taken" {
 	local word
 	for word in $("$RUNBOX" features | jq -r '.linux.seccomp.archs[]'); do
