@@ -56,6 +56,7 @@ struct rb_host {
 	uint64_t bounding; /* what a container can be given at most */
 	bool in_userns;	   /* /proc/self/uid_map is not the identity */
 	int last_cap;
+	unsigned threads;	  /* of all processes; above 65535 it begins anew (sysinfo(2)) */
 	bool root_is_rootfs;	  /* / is the initramfs: pivot_root(2) cannot move it */
 	unsigned long namespaces; /* CLONE_NEW* flags the kernel has (/proc/self/ns) */
 	bool selinux, apparmor;	  /* the LSM is enabled */

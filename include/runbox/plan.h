@@ -56,7 +56,8 @@ struct rb_scope {
 
 enum rb_pivot {
 	RB_PIVOT_ROOT,
-	RB_PIVOT_MOVE /* --no-pivot, or / is the initramfs: move and chroot */
+	RB_PIVOT_MOVE,	  /* --no-pivot, or / is the initramfs: move and chroot */
+	RB_PIVOT_EXCHANGE /* the same as the first, without its look at every process of the host */
 };
 
 /** One row. `at` is the JSON path ("mounts[3]"), NULL when no field is behind it. */

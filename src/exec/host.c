@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -434,6 +435,7 @@ static int read_cgroups(struct rb_arena *arena, struct rb_host *host, struct rb_
 int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_spec *spec,
 		  bool want_cgroups, struct rb_err *err)
 {
+	struct sysinfo system;
 	int r;
 
 	*host = (struct rb_host) { .euid = geteuid(), .egid = getegid() };
@@ -442,6 +444,8 @@ int rb_host_probe(struct rb_arena *arena, struct rb_host *host, const struct rb_
 		return rb_fail_sys(err, -r, "read capabilities");
 	read_namespaces(host, spec);
 	host->root_is_rootfs = root_is_rootfs();
+	if (sysinfo(&system) == 0)
+		host->threads = system.procs;
 	if (!spec || names_label(spec))
 		read_lsm(host);
 	return want_cgroups ? read_cgroups(arena, host, err) : 0;

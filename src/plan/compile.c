@@ -259,8 +259,8 @@ static int emit_record(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/* What the child needs as late as its last rows or not at all: the host side does it beside the child's mounts,
- * a profile that was never seen before takes longer than those. */
+/* What the child needs as late as its last rows or not at all: the host side does it beside the child's
+ * mounts. A profile that was never seen before takes longer than those. */
 static void add_late(struct compile *c, struct rb_err *err)
 {
 	if (c->late)

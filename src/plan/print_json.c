@@ -292,6 +292,7 @@ static void json_console(const struct rb_step *step, struct object *o)
 static void json_pivot(const struct rb_step *step, struct object *o)
 {
 	add_bool(o, "move", step->u.pivot.how == RB_PIVOT_MOVE);
+	add_bool(o, "exchange", step->u.pivot.how == RB_PIVOT_EXCHANGE);
 }
 
 static void json_kv(const struct rb_step *step, struct object *o)

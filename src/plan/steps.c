@@ -395,8 +395,13 @@ static void describe_console(const struct rb_step *step, struct rb_buf *out)
 
 static void describe_pivot(const struct rb_step *step, struct rb_buf *out)
 {
-	rb_buf_add(out, step->u.pivot.how == RB_PIVOT_ROOT ? "old root detached"
-							   : "move to / and chroot");
+	static const char *const how[] = {
+		[RB_PIVOT_ROOT] = "old root detached",
+		[RB_PIVOT_MOVE] = "move to / and chroot",
+		[RB_PIVOT_EXCHANGE] = "old root detached, a copy of the new one in its place",
+	};
+
+	rb_buf_add(out, how[step->u.pivot.how]);
 }
 
 static void describe_sysctl(const struct rb_step *step, struct rb_buf *out)

@@ -6,6 +6,7 @@
  *   stat=PATH      type, mode, owner, device             text=PATH    the whole of a small file
  *   call=NR[,ARG]  errno of a system call, 0 if none
  *   ready=PATH     make the file                         fork=N       N children that wait, for ps
+ *   threads=N      N threads that wait
  *   pause=1        wait for SIGTERM or SIGINT, then 0    deaf=1       ignore both, wait
  *   thaw=DIR       try to make writable what others run from, for ever
  *   seize=DIR      trace each new process as soon as it is there, for ever: DIR/seized says what it held,
@@ -20,6 +21,7 @@
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -946,6 +948,29 @@ static void hold(const char *dir)
 	}
 }
 
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void start_threads(int n)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	while (r == 0 && n-- > 0)
+		r = pthread_create(&thread, &attr, wait_for_ever, NULL);
+	if (r != 0) {
+		fprintf(stderr, "probe: threads: %s\n", strerror(r));
+		exit(99);
+	}
+}
+
 static int act(const char *name, const char *value)
 {
 	if (!strcmp(name, "ready")) {
@@ -962,6 +987,8 @@ static int act(const char *name, const char *value)
 			if (pid == 0)
 				exit(wait_for_signal(false));
 		}
+	} else if (!strcmp(name, "threads")) {
+		start_threads(atoi(value));
 	} else if (!strcmp(name, "thaw")) {
 		thaw(value);
 	} else if (!strcmp(name, "seize")) {

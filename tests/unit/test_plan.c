@@ -1206,6 +1206,102 @@ static void test_straight(void)
 	}
 }
 
+static void crowd(struct made *m)
+{
+	m->host.threads = 512;
+}
+
+static void nearly_crowd(struct made *m)
+{
+	m->host.threads = 511;
+}
+
+static void crowd_no_pivot(struct made *m)
+{
+	crowd(m);
+	m->opts.no_pivot = true;
+}
+
+static void crowd_initramfs(struct made *m)
+{
+	crowd(m);
+	m->host.root_is_rootfs = true;
+}
+
+static void crowd_weak(struct made *m)
+{
+	crowd(m);
+	m->host.caps &= ~(UINT64_C(1) << CAP_SYS_CHROOT);
+}
+
+static void crowd_inside(struct made *m)
+{
+	crowd(m);
+	m->host.in_userns = true;
+}
+
+static void crowd_user(struct made *m)
+{
+	crowd(m);
+	user(m);
+}
+
+/* How the root is entered; setns(2), mount_namespaces(7) */
+static void test_enter(void)
+{
+#define MOUNT(options) \
+	",'mounts':[{'destination':'/m','type':'tmpfs','source':'t','options':[" options "]}]"
+	static const struct {
+		const char *name;
+		struct config config;
+		void (*change)(struct made *);
+		enum rb_pivot how;
+	} cases[] = {
+		{ "a quiet host", { 0 }, nearly_crowd, RB_PIVOT_ROOT },
+		{ "a crowd", { 0 }, crowd, RB_PIVOT_EXCHANGE },
+		{ "a crowd, a shared mount",
+		  { .top = MOUNT("'rshared'") },
+		  crowd,
+		  RB_PIVOT_EXCHANGE },
+		{ "a crowd, one that is unbindable",
+		  { .top = MOUNT("'unbindable'") },
+		  crowd,
+		  RB_PIVOT_ROOT },
+		{ "a crowd, later shared",
+		  { .top = MOUNT("'runbindable','rshared'") },
+		  crowd,
+		  RB_PIVOT_ROOT },
+		{ "a crowd, a terminal", { .process = ",'terminal':true" }, crowd, RB_PIVOT_ROOT },
+		{ "a crowd, a hook in the namespace",
+		  { .top = ",'hooks':{'createContainer':[{'path':'/1'}]}" },
+		  crowd,
+		  RB_PIVOT_ROOT },
+		{ "a crowd, a hook outside of it",
+		  { .top = ",'hooks':{'createRuntime':[{'path':'/1'}]}" },
+		  crowd,
+		  RB_PIVOT_EXCHANGE },
+		{ "a crowd, --no-pivot", { 0 }, crowd_no_pivot, RB_PIVOT_MOVE },
+		{ "a crowd, an initramfs", { 0 }, crowd_initramfs, RB_PIVOT_MOVE },
+		{ "a crowd, no right to enter", { 0 }, crowd_weak, RB_PIVOT_ROOT },
+		{ "a crowd, in a user namespace", { 0 }, crowd_inside, RB_PIVOT_ROOT },
+		{ "a crowd, a new user namespace",
+		  { .namespaces = USER_NS, .linux_ = MAPS },
+		  crowd_user,
+		  RB_PIVOT_ROOT },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made m;
+
+		prepare(&m, RB_LAYOUT_V2);
+		cases[i].change(&m);
+		ok(compile(&m, &cases[i].config) &&
+			   row(&m, RB_STEP_PIVOT)->u.pivot.how == cases[i].how,
+		   "the root: %s", cases[i].name);
+		done(&m);
+	}
+}
+
 /* What holds a container before its first instruction, and what only before it opens anything. */
 static void test_late(void)
 {
@@ -1499,6 +1595,7 @@ int main(void)
 	test_time_limit();
 	test_order();
 	test_straight();
+	test_enter();
 	test_late();
 	test_waits();
 	test_hidden();
