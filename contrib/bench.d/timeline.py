@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """timeline.py - what happens when, in a run of runbox or of the floor: medians over many runs
 
-Usage: timeline.py [-n ROUNDS] TIMER COMMAND...
+Usage: timeline.py [-n ROUNDS] [-p MS] TIMER COMMAND...
 
 As root, with perf(1). TIMER is the program of timer.c; "{n}" in COMMAND becomes a number that is new for each
 run. Each system call of the runs is recorded (perf record -e raw_syscalls), which makes a run slower by half: what
 counts is the part that each piece has. Printed are, for each process, the calls that took 20 us or more, and the
-stretches of 20 us or more without one of them: many short calls, or work in the program itself.
+stretches of 20 us or more without one of them: many short calls, or work in the program itself. MS is a pause
+before each run.
 Both run under SCHED_FIFO (chrt), so that nothing else of the machine comes between.
 """
 import collections
@@ -26,10 +27,10 @@ def names():
     return {int(n): name for name, n in re.findall(r"#define __NR_(\w+) (\d+)", text)}
 
 
-def record(rounds, timer, command):
+def record(rounds, pause, timer, command):
     with tempfile.NamedTemporaryFile(suffix=".data") as data:
         subprocess.run(["perf", "record", "-q", "-m", "2048", "-e", "raw_syscalls:sys_enter", "-e", "raw_syscalls:sys_exit",
-                        "-o", data.name, "--", "chrt", "-f", "5", timer, "-n", str(rounds), "-w", "3", "-t", "run", "-T",
+                        "-o", data.name, "--", "chrt", "-f", "5", timer, "-n", str(rounds), "-p", str(pause), "-w", "3", "-t", "run", "-T",
                         *command, ";"], check=True, stdout=subprocess.DEVNULL)
         return subprocess.run(["perf", "script", "-i", data.name, "-F", "comm,tid,time,event,trace"], capture_output=True,
                               text=True, check=True).stdout
@@ -77,19 +78,24 @@ def pieces(run):
 
 
 def main(args):
-    rounds = 150
-    if args[:1] == ["-n"]:
-        rounds, args = int(args[1]), args[2:]
+    rounds, pause = 150, 0
+    while args[:1] in (["-n"], ["-p"]):
+        if args[0] == "-n":
+            rounds = int(args[1])
+        else:
+            pause = int(args[1])
+        args = args[2:]
     if len(args) < 2:
         sys.exit(__doc__)
     times, n = collections.defaultdict(list), 0
-    for run in runs(record(rounds, args[0], args[1:]), names()):
+    for run in runs(record(rounds, pause, args[0], args[1:]), names()):
         n += 1
         for what, span in pieces(run):
             times[what].append(span)
     rows = [(statistics.median(s[0] for s in spans), statistics.median(s[1] for s in spans), what)
             for what, spans in times.items() if len(spans) > n / 2]
-    print(f"us from the spawn, medians of {n} runs: {' '.join(args[1:])}")
+    after = f", each {pause} ms after the last" if pause else ""
+    print(f"us from the spawn, medians of {n} runs{after}: {' '.join(args[1:])}")
     print(f"{'from':>6} {'to':>6} {'takes':>6}  process  what")
     for begin, end, (who, what, _) in sorted(rows):
         print(f"{begin:6.0f} {end:6.0f} {end - begin:6.0f}  {who:8} {what}")

@@ -321,6 +321,10 @@ static void part(struct rb_run *run, const uint64_t *word, pid_t pid)
 {
 	uint64_t where = word ? __atomic_load_n(word, __ATOMIC_ACQUIRE) : 0;
 
+	if (word && !where) {
+		(void)sched_yield();
+		where = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	}
 	if (where && where == (uint64_t)rb_proc_cpu() + 1) {
 		rb_proc_aside();
 		/* to where the thread is, as a rule, for whose work the child waits before it waits
