@@ -3,7 +3,7 @@
  * The tree is attached on top of "/". Absolute paths still start at the old root below it (a
  * process' root directory is a place, not the topmost mount there), so that the host's file system
  * stays in reach for the mounts; pivot_root(2) then exchanges the two and the old one is detached.
- * On a host with many processes the same comes about without it, exchange().
+ * On a host with many processes the same comes about without it, exchange.c.
  * Source: pivot_root(2) "pivot_root(".", ".")", mount_namespaces(7), config-linux.md "Rootfs Mount
  * Propagation".
  */
@@ -235,42 +235,11 @@ static int pivot(struct rb_err *err)
 	return 0;
 }
 
-/*
- * pivot_root(2) exchanges the roots of all processes that have the old one, and looks at every process of
- * the machine for that. But in this namespace nobody else has it. So a copy of the new root's tree is taken
- * out of the namespace, the old root is detached with all that is on it, and the copy is attached where that
- * was: on the namespace's own root, which is reached by entering the namespace once more (setns(2)).
- */
 static int exchange(struct rb_run *run, struct rb_err *err)
 {
-	rb_autofd tree = -1, ns = openat(run->proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	int r = rb_mount_clone(run->root_fd, "", true, false, &tree);
-	unsigned detached = 0;
+	int r = rb_root_exchange(run, err);
 
-	if (r < 0)
-		return rb_fail_sys(err, -r, "copy the new root's tree");
-	if (ns < 0)
-		return rb_fail_sys(err, errno, "open the mount namespace");
-	/* nothing that happens to it may reach the host */
-	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
-		return rb_fail_sys(err, errno, "make the old root a slave");
-	/* umount2(2) takes what is topmost, and each time waits for an RCU grace period */
-	if (move_mount(run->root_fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return rb_fail_sys(err, errno, "move the new root aside");
-	/* until the namespace's own root alone is there, which cannot be detached (EINVAL); no other is
-	 * locked, in the user namespace of the host */
-	for (; umount2("/", MNT_DETACH) == 0; detached++)
-		if (setns(ns, CLONE_NEWNS) < 0)
-			return rb_fail_sys(err, errno, "leave the old root");
-	if (errno != EINVAL || detached == 0)
-		return rb_fail_sys(err, errno, "detach the old root");
-	if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return rb_fail_sys(err, errno, "attach the new root");
-	if (fchdir(tree) < 0 || chroot(".") < 0)
-		return rb_fail_sys(err, errno, "enter the new root");
-	rb_closep(&run->root_fd);
-	run->root_fd = rb_take_fd(&tree);
-	return 0;
+	return r == 0 ? pivot(err) : r < 0 ? r : 0;
 }
 
 /* mountinfo(5): "36 35 98:0 /root /point ...". Return: the mount point, its octal escapes
@@ -345,8 +314,10 @@ int rb_step_pivot(struct rb_run *run, const struct rb_step *step, struct rb_err 
 		return rb_fail_sys(err, errno, "enter the new root");
 	if (step->u.pivot.how == RB_PIVOT_MOVE)
 		r = chroot(".") < 0 ? rb_fail_sys(err, errno, "chroot into the new root") : 0;
+	else if (step->u.pivot.how == RB_PIVOT_EXCHANGE)
+		r = exchange(run, err);
 	else
-		r = step->u.pivot.how == RB_PIVOT_EXCHANGE ? exchange(run, err) : pivot(err);
+		r = pivot(err);
 	if (r < 0)
 		return r;
 	if (chdir("/") < 0)

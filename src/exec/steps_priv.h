@@ -44,6 +44,15 @@ void rb_child_forget_dir(struct rb_run *run);
 /** rb_root_open_strict() - as rb_root_open(), but no component may be a symbolic link (-ELOOP). */
 int rb_root_open_strict(int root_fd, const char *path, int flags, int *ret_fd);
 
+/* --- exchange.c --- */
+
+/**
+ * rb_root_exchange() - run->root_fd, a copy of it, becomes "/", and the host's tree is gone
+ * The new root lies on "/" of a mount namespace of our own. Return: 1, run->root_fd is the copy; 0, it cannot
+ * be done here, all is as before; or a reporting failure
+ */
+int rb_root_exchange(struct rb_run *run, struct rb_err *err);
+
 /* --- step_rootfs.c --- */
 
 /** rb_root_clone() - a detached copy of the root's tree; @alone: without what is mounted below it.

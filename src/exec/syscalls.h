@@ -21,6 +21,37 @@ struct rb_sched_attr {
 	uint64_t runtime, deadline, period;
 };
 
+/* statmount(2), since Linux 6.8; struct statmount of linux/mount.h, as far as it is asked for */
+struct rb_statmount {
+	uint32_t size, opts;
+	uint64_t mask;
+	uint32_t dev_major, dev_minor;
+	uint64_t magic;
+	uint32_t sb_flags, fs_type;
+	uint64_t id, parent; /* unique ones; the own one of who has no parent */
+	uint32_t id_old, parent_old;
+	uint64_t attr, propagation; /* MS_SHARED and so on */
+	uint64_t rest[56];
+};
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000u
+#endif
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* on all machines */
+#endif
+
+/* Of this mount namespace. */
+static inline int rb_statmount(uint64_t id, struct rb_statmount *ret)
+{
+	const struct {
+		uint32_t size, spare;
+		uint64_t id, param;
+	} req = { .size = sizeof(req), .id = id, .param = 2 /* STATMOUNT_MNT_BASIC */ };
+
+	return (int)syscall(SYS_statmount, &req, ret, sizeof(*ret), 0);
+}
+
 static inline int rb_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags, .resolve = resolve };

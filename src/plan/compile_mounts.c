@@ -620,20 +620,32 @@ int emit_sealed_mounts(struct compile *c, struct rb_err *err)
 	return 0;
 }
 
-/* A copy leaves out what is unbindable (mount_namespaces(7)). */
-static bool has_unbindable(const struct compile *c)
+/* Whoever asks for mounts that come and go on the host would miss some while a copy is in the place of the
+ * tree, and what is unbindable is not copied (mount_namespaces(7)). */
+static bool is_private(const struct compile *c)
 {
+	const unsigned long others = ~(unsigned long)(MS_PRIVATE | MS_REC);
+
 	for (size_t i = 0; i < c->spec->n_mounts; i++)
 		for (size_t k = 0; k < c->mounts[i].opts.n_propagation; k++)
-			if (c->mounts[i].opts.propagation[k] & MS_UNBINDABLE)
-				return true;
-	return false;
+			if (c->mounts[i].opts.propagation[k] & others)
+				return false;
+	return !(c->spec->linux_.rootfs_propagation & others);
+}
+
+/* Before the root is entered, hooks may leave processes in the mount namespace. */
+static bool has_early_hooks(const struct compile *c)
+{
+	const struct rb_hooks *hooks = c->spec->hooks;
+
+	return hooks[RB_HOOK_PRESTART].n || hooks[RB_HOOK_CREATE_RUNTIME].n ||
+	       hooks[RB_HOOK_CREATE_CONTAINER].n;
 }
 
 /*
  * pivot_root(2) looks at every process of the host, 0.1 to 0.4 us for each; the other way takes 50 us more
  * than it with none. Not in a new user namespace, where the old root is locked (mount_namespaces(7)); not
- * where somebody has the old tree: a terminal, what hooks have left running.
+ * where somebody has the old tree open, as a terminal.
  */
 static enum rb_pivot pivot_how(const struct compile *c)
 {
@@ -643,8 +655,8 @@ static enum rb_pivot pivot_how(const struct compile *c)
 	if (c->opts->no_pivot || c->host->root_is_rootfs)
 		return RB_PIVOT_MOVE;
 	if (c->host->threads < CROWD || c->rootless || compile_has(c, CLONE_NEWUSER) ||
-	    c->spec->process.terminal || c->spec->hooks[RB_HOOK_CREATE_CONTAINER].n ||
-	    (c->host->caps & need) != need || has_unbindable(c))
+	    c->spec->process.terminal || has_early_hooks(c) || (c->host->caps & need) != need ||
+	    !is_private(c))
 		return RB_PIVOT_ROOT;
 	return RB_PIVOT_EXCHANGE;
 }

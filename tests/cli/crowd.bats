@@ -37,8 +37,9 @@ seen() {
 	make_bundle b
 	[[ $(how b) == *"a copy of the new one"* ]]
 	for change in '.process.terminal = true' '.hooks.createContainer = [{"path": "/bin/true"}]' \
+		'.hooks.createRuntime = [{"path": "/bin/true"}]' '.linux.rootfsPropagation = "rslave"' \
 		'.mounts += [{"destination": "/mnt", "source": "t", "type": "tmpfs", "options": ["unbindable"]}]' \
-		'.mounts += [{"destination": "/mnt", "source": "t", "type": "tmpfs", "options": ["runbindable"]}]' \
+		'.mounts += [{"destination": "/mnt", "source": "/mnt", "options": ["rbind", "rshared"]}]' \
 		'.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'; do
 		make_bundle "c" "$change"
 		[ "$(how c)" = "old root detached" ] || { echo "$change" >&2 && return 1; }
@@ -53,16 +54,17 @@ seen() {
 	mkdir "$T/host/inner"
 	mount -t tmpfs inner "$T/host/inner"
 	mount --make-rshared "$T/host"
-	for change in . '.linux.rootfsPropagation = "shared"' '.linux.rootfsPropagation = "rslave"' '.root.readonly = true' \
+	for change in . '.root.readonly = true' '.linux.rootfsPropagation = "rprivate"' \
 		'.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["rbind", "ro"]}]' \
-		'.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["rbind", "rshared"]}]' \
-		'.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["bind", "rslave"]}]' \
+		'.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["rbind", "rprivate"]}]' \
+		'.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["bind"]}]' \
 		'.mounts += [{"destination": "/sys", "type": "sysfs", "source": "sysfs"}, {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}]' \
 		'.linux.maskedPaths = ["/proc/kcore", "/proc/acpi", "/proc/keys"] | .linux.readonlyPaths = ["/proc/sys", "/proc/bus"]'; do
 		n=$((n + 1))
 		make_bundle "b$n" "$change"
+		[[ $(how "b$n") == *"a copy of the new one"* ]]
 		with=$(seen "b$n")
-		# a terminal or an unbindable mount would change what is seen; a hook does not
+		# a hook changes nothing of what is seen
 		edit_bundle "b$n" '.hooks.createContainer = [{"path": "/bin/true"}]'
 		[ "$(how "b$n")" = "old root detached" ]
 		without=$(seen "b$n")
@@ -92,19 +94,54 @@ seen() {
 	leaks
 }
 
-@test "crowd: shared volumes of the host stay where they are, and what comes later is seen" {
-	make_bundle b '.mounts += [{"destination": "/vol", "source": ($bundle + "/../host"), "options": ["rbind", "rshared"]}]'
-	mount -t tmpfs vol "$T/host"
-	mount --make-shared "$T/host"
-	mkdir "$T/host/late"
-	args b /bin/busybox sh -c 'until grep -q /vol/late /proc/self/mountinfo; do :; done; exec sleep 600'
-	start_bundle b
-	[ "$(findmnt -no SOURCE "$T/host")" = vol ]
-	mount -t tmpfs late "$T/host/late"
-	wait_for 10 grep -q sleep "/proc/$(pid_of b)/cmdline"
-	rb delete --force "$(cid b)"
-	[ "$(findmnt -no SOURCE "$T/host/late")" = late ]
-	umount "$T/host/late" "$T/host"
+@test "crowd: a runtime in a chroot undoes nothing outside of it, whatever is shared there" {
+	requires chroot ldd unshare
+	[ "${RB_MANAGER:-}" != systemd ] || skip "needs the cgroupfs manager: systemd's bus is outside of the chroot"
+	local c=$T/data/chroot lib
+	make_bundle web
+	args web /bin/probe mounts
+	mkdir -p "$T/data"
+	for shared in / "$T/data"; do
+		# a fresh one each time: it is a part of what is mounted
+		unshare -m --propagation private bash -e -c 'mount -t tmpfs data "$1/data"; mount --make-rshared "$6"
+			mkdir -p "$2"/{proc,sys,dev,tmp,bundle} "$1/data/other"; cp -a "$1/web/." "$2/bundle/"
+			install -D "$3" "$2/bin/runbox"
+			for lib in $(ldd "$3" 2>/dev/null | grep -o "/[^ ]*"); do install -D "$lib" "$2$lib"; done
+			mount -t tmpfs other "$1/data/other"; mount --bind "$2" "$2"; mount --make-private "$2"
+			for d in proc sys dev; do mount --rbind /$d "$2/$d"; done
+			jq ".root.path = \"/bundle/rootfs\"" "$1/web/config.json" >"$2/bundle/config.json"
+			cp /proc/self/mountinfo "$5/before"
+			chroot "$2" /bin/runbox --root /tmp/state run --bundle /bundle "$4" </dev/null >"$5/out" 2>&1 || true
+			cp /proc/self/mountinfo "$5/after"' bash "$T" "$c" "$RUNBOX" "$(cid web)" "$T" "$shared"
+		[ "$(wc -l <"$T/before")" -ge 5 ]
+		diff "$T/before" "$T/after"
+		# as pivot_root(2) has it: not where what the chroot lies on is shared
+		[[ $(cat "$T/out") == *pivot_root* || $(cat "$T/out") == *'"mounts"'* ]]
+	done
+	leaks
+}
+
+@test "crowd: in a mount namespace of another user namespace, where the host's root is locked" {
+	requires unshare nsenter userns
+	local other pid
+	unshare -Urm "$PROBE" args pause=1 >/dev/null 3>&- 4>&- &
+	other=$!
+	wait_for 10 sh -c "[ \"\$(readlink /proc/$other/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ] && grep -q . /proc/$other/uid_map"
+	for change in . '.mounts += [{"destination": "/", "source": ($bundle + "/other"), "options": ["rbind"]}]'; do
+		make_bundle b "$change | "'.process.capabilities = ({"bounding": ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"]} | .permitted = .bounding | .effective = .bounding)'
+		mkdir "$T/b/other"
+		cp -a "$T/b/rootfs/." "$T/b/other"
+		args b /bin/busybox sh -c 'umount -l /; exec sleep 600'
+		nsenter -m -t "$other" "${RB[@]}" run --detach --pid-file "$T/pid" --bundle "$T/b" "$(cid b)" </dev/null >/dev/null 2>&1 3>&- 4>&-
+		pid=$(cat "$T/pid")
+		wait_for 10 grep -q sleep "/proc/$pid/cmdline"
+		run nsenter --mount="/proc/$pid/ns/mnt" -- /bin/busybox cat "$T/host/secret"
+		[ "$status" -ne 0 ]
+		[[ $output != *"host secret"* ]]
+		rb delete --force "$(cid b)"
+		rm -r "$T/b"
+	done
+	kill "$other"
 	leaks
 }
 
@@ -119,23 +156,21 @@ seen() {
 	leaks
 }
 
-@test "crowd: inside a chroot that is a mount point, and in one that is none" {
+@test "crowd: inside a plain chroot, whose root is no mount point" {
 	requires chroot ldd unshare
 	[ "${RB_MANAGER:-}" != systemd ] || skip "needs the cgroupfs manager: systemd's bus is outside of the chroot"
-	local c=$T/chroot lib how
+	local c=$T/chroot lib
 	make_bundle web '.process.capabilities = ({"bounding": ["CAP_SYS_ADMIN"]} | .permitted = .bounding | .effective = .bounding)'
 	args web /bin/busybox sh -c 'umount -l / && exec sleep 600'
 	mkdir -p "$c"/{proc,sys,dev,tmp,bundle} && mv "$T/web"/* "$c/bundle/"
 	install -D "$RUNBOX" "$c/bin/runbox"
 	for lib in $(ldd "$RUNBOX" 2>/dev/null | grep -o '/[^ ]*'); do install -D "$lib" "$c$lib"; done
-	for how in : 'mount --bind "$1" "$1"'; do
-		unshare -m --propagation private sh -c "$how"'; for d in proc sys dev; do mount --rbind /$d "$1/$d"; done
-			exec chroot "$1" /bin/runbox --root /tmp/state run --bundle /bundle --detach --pid-file /pid "$2" </dev/null >/dev/null 2>&1' \
-			sh "$c" "$(cid web)" 3>&- 4>&-
-		wait_for 10 sh -c "! grep -q . /proc/$(cat "$c/pid")/mountinfo"
-		run -127 nsenter --mount="/proc/$(cat "$c/pid")/ns/mnt" -- /bin/ls /
-		rb --root "$c/tmp/state" delete --force "$(cid web)"
-	done
+	unshare -m --propagation private sh -c 'for d in proc sys dev; do mount --rbind /$d "$1/$d"; done
+		exec chroot "$1" /bin/runbox --root /tmp/state run --bundle /bundle --detach --pid-file /pid "$2" </dev/null >/dev/null 2>&1' \
+		sh "$c" "$(cid web)" 3>&- 4>&-
+	wait_for 10 sh -c "! grep -q . /proc/$(cat "$c/pid")/mountinfo"
+	run -127 nsenter --mount="/proc/$(cat "$c/pid")/ns/mnt" -- /bin/ls /
+	rb --root "$c/tmp/state" delete --force "$(cid web)"
 	leaks
 }
 
