@@ -482,13 +482,42 @@ static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struc
 	return adopt_leaf(mount_fd, dir, r == -EEXIST, parent_made, err);
 }
 
+/* One of v1 whose parent is there, and that is fit as it is made: by its path alone, opened when something
+ * is written into it. Return: 1; 0, nothing is made; or a reporting failure */
+static int create_plain(const struct rb_cgroup_dir *dir, struct rb_err *err)
+{
+	const bool nested = strchr(dir->path + 1, '/');
+	rb_autobuf path = { 0 };
+	enum rb_cgroup_mark mark;
+	int leaf;
+
+	if (dir->hierarchy->v2 || is_v1_cpuset(dir) ||
+	    (nested && dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)))
+		return 0;
+	rb_cgroup_path(dir, &path);
+	if (mkdir(path.data, 0755) < 0)
+		return 0;
+	mark = rb_cgroup_mark_leaf(path.data, false);
+	if (mark == RB_MARK_NONE)
+		return 1;
+	leaf = rb_cgroup_leaf(dir, err);
+	if (leaf < 0)
+		return leaf;
+	rb_cgroup_note_inode(&inodes, dir, leaf, mark);
+	return 1;
+}
+
 int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
 		     struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		rb_autofd mount_fd = open_mount(&dirs[i], err);
-		int r = mount_fd < 0 ? mount_fd : -EAGAIN;
+		int r = create_plain(&dirs[i], err);
+		rb_autofd mount_fd = r == 0 ? open_mount(&dirs[i], err) : -1;
 
+		if (r > 0)
+			continue;
+		if (r == 0)
+			r = mount_fd < 0 ? mount_fd : -EAGAIN;
 		for (int tries = 0;
 		     r == -EAGAIN && err->kind == RB_ERR_NONE && tries < CREATE_TRIES; tries++)
 			r = try_create(mount_fd, &dirs[i], res, err);
