@@ -17,16 +17,17 @@ struct rb_buf;
 struct rb_err;
 
 /** rb_cgroup_create() - make the directories, parents too (cpuset parents filled, subtree_control
- * on v2). A directory that exists must be empty of processes and not frozen. Return: 0 or reporting
- * failure */
+ * on v2). A directory that exists must be empty of processes and not frozen.
+ * @keep: open all, for who is cloned later; else those of v1 that need it. Return: 0 or reporting failure */
 int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-		     struct rb_err *err);
+		     bool keep, struct rb_err *err);
 /** rb_cgroup_attach() - write @pid into cgroup.procs of each directory. */
 int rb_cgroup_attach(const struct rb_cgroup_dir *dirs, size_t n, pid_t pid, struct rb_err *err);
 /**
  * rb_cgroup_enter() - move the calling process, which has one thread, into each directory
  * Much faster than rb_cgroup_attach() on v1, where it waits for no grace period; called in the
- * child, which uses the descriptors that rb_cgroup_create() opened before it was cloned.
+ * child, which uses the descriptors that rb_cgroup_create() opened before it was cloned, and else the
+ * paths: it is in a copy of the host's mount namespace then.
  */
 int rb_cgroup_enter(const struct rb_cgroup_dir *dirs, size_t n, struct rb_err *err);
 /** rb_cgroup_open() - O_DIRECTORY descriptor of one directory, for CLONE_INTO_CGROUP. */

@@ -482,8 +482,8 @@ static int try_create(int mount_fd, const struct rb_cgroup_dir *dir, const struc
 	return adopt_leaf(mount_fd, dir, r == -EEXIST, parent_made, err);
 }
 
-/* One of v1 whose parent is there, and that is fit as it is made: by its path alone, opened when something
- * is written into it. Return: 1; 0, nothing is made; or a reporting failure */
+/* One of v1 whose parent is there, that is fit as it is made, and that nothing has to be written into: by its
+ * path alone. Return: 1; 0, nothing is made; or a reporting failure */
 static int create_plain(const struct rb_cgroup_dir *dir, struct rb_err *err)
 {
 	const bool nested = strchr(dir->path + 1, '/');
@@ -491,7 +491,8 @@ static int create_plain(const struct rb_cgroup_dir *dir, struct rb_err *err)
 	enum rb_cgroup_mark mark;
 	int leaf;
 
-	if (dir->hierarchy->v2 || is_v1_cpuset(dir) ||
+	if (dir->hierarchy->v2 ||
+	    dir->hierarchy->controllers & (RB_CG_BIT(RB_CG_CPUSET) | RB_CG_BIT(RB_CG_DEVICES)) ||
 	    (nested && dir->hierarchy->controllers & RB_CG_BIT(RB_CG_FREEZER)))
 		return 0;
 	rb_cgroup_path(dir, &path);
@@ -508,10 +509,10 @@ static int create_plain(const struct rb_cgroup_dir *dir, struct rb_err *err)
 }
 
 int rb_cgroup_create(const struct rb_cgroup_dir *dirs, size_t n, const struct rb_resources *res,
-		     struct rb_err *err)
+		     bool keep, struct rb_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int r = create_plain(&dirs[i], err);
+		int r = keep ? 0 : create_plain(&dirs[i], err);
 		rb_autofd mount_fd = r == 0 ? open_mount(&dirs[i], err) : -1;
 
 		if (r > 0)
@@ -614,8 +615,11 @@ static int note_inodes(struct rb_run *run, struct rb_err *err)
 int rb_step_cgroup(struct rb_run *run, const struct rb_step *step, struct rb_err *err)
 {
 	const struct rb_spec *spec = run->plan->spec;
+	/* a child that is yet to be cloned takes them along, to where the paths may lead elsewhere: into a
+	 * mount namespace that somebody else made */
+	bool keep = run->sync < 0;
 	int r = rb_cgroup_create(step->u.cgroup.dirs, step->u.cgroup.n, &spec->linux_.resources,
-				 err);
+				 keep, err);
 
 	if (r == 0)
 		r = note_inodes(run, err);

@@ -523,3 +523,35 @@ seized_without_rights() {
 	done
 	leaks
 }
+
+# what is mounted at /sys/fs/cgroup there is of whoever made the namespace
+@test "security: a mount namespace that is joined cannot keep a container out of its cgroups" {
+	requires root unshare nsenter
+	local holder fake dir
+	unshare -m --propagation private "$PROBE" args pause=1 >/dev/null 3>&- 4>&- &
+	holder=$!
+	wait_for 10 sh -c "[ \"\$(readlink /proc/$holder/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ]"
+	make_bundle b ".linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$holder/ns/mnt\" else . end)
+		| .mounts = [] | .process.args = [\"/bin/probe\", \"pause=1\"] | .linux |= del(.maskedPaths, .readonlyPaths)
+		| .linux.cgroupsPath = \"/joined-$SUFFIX\"" # its parent is there
+	CGROUPS_PATH=/joined-$SUFFIX
+	for fake in umount 'umount and files'; do
+		nsenter -m -t "$holder" umount -l /sys/fs/cgroup
+		if [ "$fake" != umount ]; then
+			nsenter -m -t "$holder" mount -t tmpfs fake /sys/fs/cgroup
+			grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mountinfo | while read -r dir; do
+				nsenter -m -t "$holder" mkdir -p "$dir/$CGROUPS_PATH"
+				nsenter -m -t "$holder" touch "$dir/$CGROUPS_PATH"/{tasks,cgroup.procs}
+			done
+		fi
+		start_bundle b
+		# each hierarchy that this host has mounted
+		grep ' - cgroup2\? ' /proc/self/mountinfo | while read -r _ _ _ _ dir _; do
+			grep -qx "$(pid_of b)" "$dir/$CGROUPS_PATH/cgroup.procs" || { echo "not in $dir" >&2 && return 1; }
+		done
+		rb delete --force "$(cid b)"
+		nsenter -m -t "$holder" mount -t tmpfs next /sys/fs/cgroup # to be taken away by the next one
+	done
+	kill "$holder"
+	leaks
+}

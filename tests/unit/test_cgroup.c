@@ -213,7 +213,7 @@ static void test_life(struct box *b)
 	pid_t pid, *pids;
 	size_t n;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies,
 	       "a directory in each hierarchy");
@@ -221,13 +221,23 @@ static void test_life(struct box *b)
 	ok(rb_cgroup_mark_get(at(b, 0, b->path, ""), rb_cgroup_token()) == RB_MARK_MADE,
 	   "and the directory");
 	err = (struct rb_err) { 0 };
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0,
 	   "an empty one is taken again");
+	rb_cgroup_forget();
+	for (size_t i = 0; i < b->host.n_hierarchies; i++)
+		(void)rmdir(at(b, i, b->path, ""));
+	is_num(how_many(b, b->path), 0, "none is left");
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, false, &err) == 0,
+	   "below a parent that is there, without opening all (%s)", err.msg);
+	is_num(how_many(b, b->path), (int64_t)b->host.n_hierarchies, "they are there again");
+	for (size_t i = 0; i < b->host.n_hierarchies; i++)
+		ok(rb_cgroup_mark_get(at(b, i, b->path, ""), rb_cgroup_token()) == RB_MARK_MADE,
+		   "marked as made: %s", b->dirs[i].hierarchy->mount);
 	pid = start_inside(b);
 	ok(rb_cgroup_pids(at(b, 0, b->path, ""), &pids, &n) == 0 && n == 1 && pids[0] == pid,
 	   "it is listed");
 	free(pids);
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) < 0 &&
 		   strstr(err.msg, "is in use"),
 	   "one with a process is refused: %s", err.msg);
 	err = (struct rb_err) { 0 };
@@ -247,7 +257,7 @@ static void test_deep(struct box *b)
 	int fd, depth = 0;
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	pid = start_inside(b);
 	fd = open(at(b, 0, b->path, ""), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -280,7 +290,7 @@ static void test_foreign(struct box *b)
 		(void)mkdir(at(b, i, b->path, ""), 0755);
 	}
 	ok(undo(b, &err) == 0, "undo of what never came about");
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "made again");
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "made again");
 	pid = start_inside(b);
 	/* as if somebody else had made them */
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
@@ -313,7 +323,7 @@ static void test_found(struct box *b)
 		(void)mkdir(at(b, i, b->top, ""), 0755);
 		(void)mkdir(at(b, i, b->path, ""), 0755);
 	}
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0,
 	   "an empty foreign cgroup is used (%s)", err.msg);
 	pid = start_inside(b);
 	ok(undo(b, &err) == 0 && waitpid(pid, NULL, 0) == pid, "emptied (%s)", err.msg);
@@ -340,7 +350,7 @@ static void unmarked(struct box *b, bool found)
 		(void)mkdir(at(b, i, b->top, ""), 0755);
 		(void)mkdir(at(b, i, b->path, ""), 0755);
 	}
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	for (size_t i = 0; i < b->host.n_hierarchies; i++) {
 		rb_autofd fd = open(at(b, i, b->path, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -390,7 +400,7 @@ static void test_frozen(struct box *b)
 	i = (size_t)(freezer - b->dirs);
 	file = freezer->hierarchy->v2 ? "cgroup.freeze" : "freezer.state";
 	word = freezer->hierarchy->v2 ? "1" : "FROZEN";
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	pid = start_inside(b);
 	ok(rb_write_file(AT_FDCWD, at(b, i, b->path, file), word) == 0, "freeze it");
@@ -398,7 +408,7 @@ static void test_frozen(struct box *b)
 	   err.msg);
 	(void)mkdir(at(b, i, b->top, ""), 0755);
 	ok(rb_write_file(AT_FDCWD, at(b, i, b->top, file), word) == 0, "freeze a parent");
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) < 0 &&
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) < 0 &&
 		   strstr(err.msg, "is frozen"),
 	   "no container below a frozen cgroup: %s", err.msg);
 	err = (struct rb_err) { 0 };
@@ -417,7 +427,7 @@ static void test_forks(struct box *b)
 	struct rb_err err = { 0 };
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	pid = fork();
 	if (pid == 0) {
@@ -478,7 +488,7 @@ static void test_limits(struct box *b)
 		res.pids_limit = (struct rb_opt_i64) { true, 0 };
 	if (has & RB_CG_BIT(RB_CG_CPUSET))
 		res.cpu.cpus = "0";
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "limits (%s, %s)",
 	   err.msg, err.at);
@@ -522,7 +532,7 @@ static void test_unified(struct box *b)
 
 	for (size_t i = 0; i < b->host.n_hierarchies; i++)
 		has_v2 |= b->host.hierarchies[i].v2;
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	if (!has_v2) {
 		ok(rb_cgroup_limits(b->dirs, b->host.n_hierarchies, &res, &err) < 0, "unified: %s",
@@ -551,7 +561,7 @@ static void test_devices(struct box *b)
 	int status = -1;
 	pid_t pid;
 
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	ok(rb_cgroup_device_rules(b->dirs, b->host.n_hierarchies, &res, &err) == 0,
 	   "device rules (%s)", err.msg);
@@ -589,7 +599,7 @@ static void test_delegate(struct box *b)
 	spec.linux_.namespaces = ns;
 	spec.linux_.n_namespaces = 1;
 	spec.process.user.uid = 4711;
-	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, &err) == 0, "create (%s)",
+	ok(rb_cgroup_create(b->dirs, b->host.n_hierarchies, &res, true, &err) == 0, "create (%s)",
 	   err.msg);
 	mount.options = (struct rb_strv) { ro, 1 };
 	ok(rb_cgroup_delegate(b->dirs, b->host.n_hierarchies, &spec, &err) == 0 &&
