@@ -30,8 +30,8 @@ def names():
 def record(rounds, pause, timer, command):
     with tempfile.NamedTemporaryFile(suffix=".data") as data:
         subprocess.run(["perf", "record", "-q", "-m", "2048", "-e", "raw_syscalls:sys_enter", "-e", "raw_syscalls:sys_exit",
-                        "-o", data.name, "--", "chrt", "-f", "5", timer, "-n", str(rounds), "-p", str(pause), "-w", "3", "-t", "run", "-T",
-                        *command, ";"], check=True, stdout=subprocess.DEVNULL)
+                        "-o", data.name, "--", "chrt", "-f", "5", timer, "-n", str(rounds), "-p", str(pause), "-w", "3", "-t",
+                        "run", "-T", *command, ";"], check=True, stdout=subprocess.DEVNULL)
         return subprocess.run(["perf", "script", "-i", data.name, "-F", "comm,tid,time,event,trace"], capture_output=True,
                               text=True, check=True).stdout
 
