@@ -8,6 +8,7 @@ load ../lib/helpers
 setup_file() {
 	"$PROBE" args threads=700 pause=1 >/dev/null 3>&- 4>&- &
 	echo $! >"$BATS_FILE_TMPDIR/crowd"
+	wait_for 60 grep -q '^Threads:[[:space:]]*701$' "/proc/$!/status"
 }
 
 teardown_file() {
@@ -17,6 +18,8 @@ teardown_file() {
 setup() {
 	rb_setup
 	requires root containers busybox
+	make_bundle first
+	[ "$(how first)" != "move to / and chroot" ] || skip "needs a root that pivot_root(2) can move"
 	mkdir "$T/host"
 	echo "host secret" >"$T/host/secret"
 }
