@@ -244,7 +244,7 @@ picture_is() {
 host_clean() {
 	local found
 	found=$(left_cgroups | grep -vE "/rbe-$SUFFIX(/conmon)?\$"; left_mounts; left_links
-		find /run/runbox /run/netns -maxdepth 1 -name "*$SUFFIX*" 2>/dev/null)
+		find /run/runbox /run/netns -maxdepth 1 -name "*$SUFFIX*" 2>/dev/null || true) # a new host has neither
 	[ -z "$found" ] || {
 		printf 'left on the host:\n%s\n' "$found" >&2
 		return 1

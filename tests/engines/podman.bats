@@ -6,6 +6,7 @@ load engines
 setup_file() {
 	command -v podman >/dev/null && [ "$(id -u)" -eq 0 ] || return 0
 	engines_begin
+	podman_parents >"$E/parents"
 	world_begin w
 	podman_config
 	# the peer where it runs: runc refuses nothing here, Debian's crun no hybrid hosts
@@ -19,7 +20,16 @@ setup_file() {
 }
 
 teardown_file() {
+	local dir
+	# podman makes them for what names no parent, and leaves them; only while they are empty
+	[ ! -e "${E:-/nowhere}/parents" ] || podman_parents | grep -vxFf "$E/parents" | while read -r dir; do
+		rmdir "$dir/conmon" "$dir" 2>/dev/null || true
+	done
 	engines_end
+}
+
+podman_parents() {
+	find /sys/fs/cgroup -maxdepth 2 -name libpod_parent 2>/dev/null || true
 }
 
 setup() {
