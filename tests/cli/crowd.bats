@@ -35,6 +35,11 @@ seen() {
 	run_bundle "$1" "${@:2}" | cut -d' ' -f4-6,7- | sed -E 's/(shared|master|propagate_from):[0-9]+/\1/g' | sort
 }
 
+teardown() {
+	[ -z "${OTHER:-}" ] || kill "$OTHER"
+	rb_teardown
+}
+
 @test "crowd: the plan says it, and where it is not done" {
 	local change
 	make_bundle b
@@ -126,16 +131,16 @@ seen() {
 
 @test "crowd: in a mount namespace of another user namespace, where the host's root is locked" {
 	requires unshare nsenter userns
-	local other pid
+	local pid
 	unshare -Urm "$PROBE" args pause=1 >/dev/null 3>&- 4>&- &
-	other=$!
-	wait_for 10 sh -c "[ \"\$(readlink /proc/$other/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ] && grep -q . /proc/$other/uid_map"
+	OTHER=$!
+	wait_for 10 sh -c "[ \"\$(readlink /proc/$OTHER/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ] && grep -q . /proc/$OTHER/uid_map"
 	for change in . '.mounts += [{"destination": "/", "source": ($bundle + "/other"), "options": ["rbind"]}]'; do
 		make_bundle b "$change | "'.process.capabilities = ({"bounding": ["CAP_SYS_ADMIN", "CAP_SYS_CHROOT"]} | .permitted = .bounding | .effective = .bounding)'
 		mkdir "$T/b/other"
 		cp -a "$T/b/rootfs/." "$T/b/other"
 		args b /bin/busybox sh -c 'umount -l /; exec sleep 600'
-		nsenter -m -t "$other" "${RB[@]}" run --detach --pid-file "$T/pid" --bundle "$T/b" "$(cid b)" </dev/null >/dev/null 2>&1 3>&- 4>&-
+		nsenter -m -t "$OTHER" "${RB[@]}" run --detach --pid-file "$T/pid" --bundle "$T/b" "$(cid b)" </dev/null >/dev/null 2>&1 3>&- 4>&-
 		pid=$(cat "$T/pid")
 		wait_for 10 grep -q sleep "/proc/$pid/cmdline"
 		run nsenter --mount="/proc/$pid/ns/mnt" -- /bin/busybox cat "$T/host/secret"
@@ -144,7 +149,6 @@ seen() {
 		rb delete --force "$(cid b)"
 		rm -r "$T/b"
 	done
-	kill "$other"
 	leaks
 }
 

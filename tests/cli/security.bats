@@ -14,6 +14,11 @@ setup() {
 	mkdir "$T/host/dir"
 }
 
+teardown() {
+	[ -z "${HOLDER:-}" ] || kill "$HOLDER"
+	rb_teardown
+}
+
 # the host's side was not touched
 host_is_whole() {
 	[ "$(cat "$T/host/secret")" = "host secret" ]
@@ -528,21 +533,21 @@ seized_without_rights() {
 @test "security: a mount namespace that is joined cannot keep a container out of its cgroups" {
 	requires root unshare nsenter
 	[ "${RB_MANAGER:-}" != systemd ] || skip "needs the cgroupfs manager: a scope is made by systemd, with the process in it"
-	local holder fake dir
+	local fake dir
 	unshare -m --propagation private "$PROBE" args pause=1 >/dev/null 3>&- 4>&- &
-	holder=$!
-	wait_for 10 sh -c "[ \"\$(readlink /proc/$holder/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ]"
-	make_bundle b ".linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$holder/ns/mnt\" else . end)
+	HOLDER=$!
+	wait_for 10 sh -c "[ \"\$(readlink /proc/$HOLDER/ns/mnt)\" != \"\$(readlink /proc/self/ns/mnt)\" ]"
+	make_bundle b ".linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$HOLDER/ns/mnt\" else . end)
 		| .mounts = [] | .process.args = [\"/bin/probe\", \"pause=1\"] | .linux |= del(.maskedPaths, .readonlyPaths)
 		| .linux.cgroupsPath = \"/joined-$SUFFIX\"" # its parent is there
 	CGROUPS_PATH=/joined-$SUFFIX
 	for fake in umount 'umount and files'; do
-		nsenter -m -t "$holder" umount -l /sys/fs/cgroup
+		nsenter -m -t "$HOLDER" umount -l /sys/fs/cgroup
 		if [ "$fake" != umount ]; then
-			nsenter -m -t "$holder" mount -t tmpfs fake /sys/fs/cgroup
+			nsenter -m -t "$HOLDER" mount -t tmpfs fake /sys/fs/cgroup
 			grep -o ' /sys/fs/cgroup[^ ]*' /proc/self/mountinfo | while read -r dir; do
-				nsenter -m -t "$holder" mkdir -p "$dir/$CGROUPS_PATH"
-				nsenter -m -t "$holder" touch "$dir/$CGROUPS_PATH"/{tasks,cgroup.procs}
+				nsenter -m -t "$HOLDER" mkdir -p "$dir/$CGROUPS_PATH"
+				nsenter -m -t "$HOLDER" touch "$dir/$CGROUPS_PATH"/{tasks,cgroup.procs}
 			done
 		fi
 		start_bundle b
@@ -551,8 +556,7 @@ seized_without_rights() {
 			grep -qx "$(pid_of b)" "$dir/$CGROUPS_PATH/cgroup.procs" || { echo "not in $dir" >&2 && return 1; }
 		done
 		rb delete --force "$(cid b)"
-		nsenter -m -t "$holder" mount -t tmpfs next /sys/fs/cgroup # to be taken away by the next one
+		nsenter -m -t "$HOLDER" mount -t tmpfs next /sys/fs/cgroup # to be taken away by the next one
 	done
-	kill "$holder"
 	leaks
 }
