@@ -1,7 +1,8 @@
 /* cgroup.c - the container's directory in each hierarchy: made, marked, entered, given back
  *
  *   create   one mkdirat(2) a hierarchy when the parent is there; else step by step from the mount
- *   leaf     the directory is opened once, below its mount (RESOLVE_BENEATH|NO_SYMLINKS), and kept
+ *   leaf     the directory is opened once, below its mount (RESOLVE_BENEATH|NO_SYMLINKS), and kept; one
+ *            of v1 that is made beside the child only when something is written into it
  *   attach   by the child itself on v1: its "0" in `tasks` moves one thread and waits for nobody;
  *            a pid that another process writes waits for an RCU grace period, 5 to 20 ms on an idle
  *            host (kernel/cgroup/cgroup.c, cgroup_procs_write_start())

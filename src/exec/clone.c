@@ -321,6 +321,7 @@ static void part(struct rb_run *run, const uint64_t *word, pid_t pid)
 {
 	uint64_t where = word ? __atomic_load_n(word, __ATOMIC_ACQUIRE) : 0;
 
+	/* where it is on our processor it has not begun yet: it would be sent to the thread's */
 	if (word && !where) {
 		(void)sched_yield();
 		where = __atomic_load_n(word, __ATOMIC_ACQUIRE);

@@ -398,7 +398,8 @@ static void describe_pivot(const struct rb_step *step, struct rb_buf *out)
 	static const char *const how[] = {
 		[RB_PIVOT_ROOT] = "old root detached",
 		[RB_PIVOT_MOVE] = "move to / and chroot",
-		[RB_PIVOT_EXCHANGE] = "old root detached, a copy of the new one in its place",
+		[RB_PIVOT_EXCHANGE] =
+			"old root detached, a copy of the new one in its place if that can be",
 	};
 
 	rb_buf_add(out, how[step->u.pivot.how]);
